@@ -1,0 +1,1 @@
+"""What to run: a YAML matrix becomes a list of resolved cases. Imports no MLX."""

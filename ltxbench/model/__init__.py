@@ -1,0 +1,1 @@
+"""LTX-2 in MLX, one component a file."""

@@ -1,0 +1,101 @@
+"""A safetensors file in the official layout: opened strictly, read lazily.
+
+The header is read by the safetensors package, which refuses overlaps, gaps, trailing bytes and duplicate keys;
+MLX's own reader, which does not, only sees files that passed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+import mlx.nn as nn
+from mlx.utils import tree_flatten
+from safetensors import SafetensorError, safe_open
+
+from ltxbench.errors import WeightsError
+
+FLOATS = ("F32", "F16", "BF16")
+
+
+class Checkpoint:
+    """One opened file. `config` is the JSON object stored under the metadata key "config"."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise WeightsError(
+                f"{path}: no such weights file", hint="`ltxbench models list` says what is needed."
+            )
+        try:
+            with safe_open(path, framework="numpy") as file:
+                self.metadata: dict[str, str] = file.metadata() or {}
+                slices = {key: file.get_slice(key) for key in file.keys()}  # noqa: SIM118 - no mapping
+                self.shapes = {key: tuple(part.get_shape()) for key, part in slices.items()}
+                self.dtypes = {key: part.get_dtype() for key, part in slices.items()}
+        except SafetensorError as error:
+            raise WeightsError(
+                f"{path}: not a valid safetensors file ({error})",
+                hint="Download it again, or verify its sha256.",
+            ) from None
+        self.path = path
+        self.config = self._config()
+
+    def _config(self) -> dict[str, Any]:
+        text = self.metadata.get("config")
+        if text is None:
+            return {}
+        try:
+            config = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise WeightsError(
+                f"{self.path}: the configuration in the metadata is not JSON ({error})"
+            ) from None
+        if not isinstance(config, dict):
+            raise WeightsError(f"{self.path}: the configuration in the metadata is not an object")
+        return config
+
+    def shapes_under(self, prefix: str) -> dict[str, tuple[int, ...]]:
+        """Shapes of the tensors whose key starts with `prefix`, the prefix taken off."""
+        return {key[len(prefix) :]: shape for key, shape in self.shapes.items() if key.startswith(prefix)}
+
+    def tensors(self, prefix: str, skip: Callable[[str], bool] | None = None) -> dict[str, mx.array]:
+        """Lazy arrays under `prefix`, the prefix taken off; nothing is read until they are evaluated."""
+        chosen = {
+            key: key[len(prefix) :]
+            for key in self.shapes
+            if key.startswith(prefix) and not (skip and skip(key[len(prefix) :]))
+        }
+        for key in chosen:
+            if self.dtypes[key] not in FLOATS:
+                raise WeightsError(
+                    f"{self.path}: tensor {key} is {self.dtypes[key]}, expected {' or '.join(FLOATS)}"
+                )
+        arrays = mx.load(str(self.path))
+        assert isinstance(arrays, dict)
+        return {short: arrays[key] for key, short in chosen.items()}
+
+
+def load_strict(module: nn.Module, tensors: Mapping[str, mx.array], dtype: mx.Dtype, *, source: str) -> None:
+    """Gives `module` exactly the parameters it has, cast to `dtype`.
+
+    Raises WeightsError that names the tensor when one is missing, unknown or of the wrong shape.
+    `source` is how messages call the origin: a path and a prefix.
+    """
+    expected = {name: array.shape for name, array in tree_flatten(module.parameters())}
+    if missing := sorted(expected.keys() - tensors.keys()):
+        raise WeightsError(f"{source}: {_named(missing)} missing")
+    if unknown := sorted(tensors.keys() - expected.keys()):
+        raise WeightsError(f"{source}: {_named(unknown)} not part of the model")
+    for name, shape in expected.items():
+        if tensors[name].shape != shape:
+            raise WeightsError(f"{source}: tensor {name} has shape {tensors[name].shape}, expected {shape}")
+    module.load_weights([(name, array.astype(dtype)) for name, array in tensors.items()])
+
+
+def _named(names: list[str]) -> str:
+    shown = ", ".join(names[:5])
+    more = f" and {len(names) - 5} more are" if len(names) > 5 else (" is" if len(names) == 1 else " are")
+    return f"tensor {shown}{more}"

@@ -1,0 +1,1 @@
+"""The report: from stored records to a page. Imports no MLX."""
