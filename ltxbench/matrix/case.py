@@ -140,9 +140,7 @@ class Case(Frozen):
         )
         if not self.two_stage:
             return (first,)
-        second = Stage(
-            index=2, width=self.width, height=self.height, steps=3, forwards=1, distilled_sigmas=True
-        )
+        second = Stage(index=2, width=self.width, height=self.height, steps=3, forwards=1, distilled_sigmas=True)
         return (first, second)
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import mlx.core as mx
 import mlx.nn as nn
@@ -26,9 +26,7 @@ class Checkpoint:
 
     def __init__(self, path: Path) -> None:
         if not path.is_file():
-            raise WeightsError(
-                f"{path}: no such weights file", hint="`ltxbench models list` says what is needed."
-            )
+            raise WeightsError(f"{path}: no such weights file", hint="`ltxbench models list` says what is needed.")
         try:
             with safe_open(path, framework="numpy") as file:
                 self.metadata: dict[str, str] = file.metadata() or {}
@@ -50,9 +48,7 @@ class Checkpoint:
         try:
             config = json.loads(text)
         except json.JSONDecodeError as error:
-            raise WeightsError(
-                f"{self.path}: the configuration in the metadata is not JSON ({error})"
-            ) from None
+            raise WeightsError(f"{self.path}: the configuration in the metadata is not JSON ({error})") from None
         if not isinstance(config, dict):
             raise WeightsError(f"{self.path}: the configuration in the metadata is not an object")
         return config
@@ -70,9 +66,7 @@ class Checkpoint:
         }
         for key in chosen:
             if self.dtypes[key] not in FLOATS:
-                raise WeightsError(
-                    f"{self.path}: tensor {key} is {self.dtypes[key]}, expected {' or '.join(FLOATS)}"
-                )
+                raise WeightsError(f"{self.path}: tensor {key} is {self.dtypes[key]}, expected {' or '.join(FLOATS)}")
         arrays = mx.load(str(self.path))
         assert isinstance(arrays, dict)
         return {short: arrays[key] for key, short in chosen.items()}
@@ -84,7 +78,7 @@ def load_strict(module: nn.Module, tensors: Mapping[str, mx.array], dtype: mx.Dt
     Raises WeightsError that names the tensor when one is missing, unknown or of the wrong shape.
     `source` is how messages call the origin: a path and a prefix.
     """
-    expected = {name: array.shape for name, array in tree_flatten(module.parameters())}
+    expected = {name: array.shape for name, array in named_parameters(module).items()}
     if missing := sorted(expected.keys() - tensors.keys()):
         raise WeightsError(f"{source}: {_named(missing)} missing")
     if unknown := sorted(tensors.keys() - expected.keys()):
@@ -93,6 +87,11 @@ def load_strict(module: nn.Module, tensors: Mapping[str, mx.array], dtype: mx.Dt
         if tensors[name].shape != shape:
             raise WeightsError(f"{source}: tensor {name} has shape {tensors[name].shape}, expected {shape}")
     module.load_weights([(name, array.astype(dtype)) for name, array in tensors.items()])
+
+
+def named_parameters(module: nn.Module) -> dict[str, mx.array]:
+    """The module's parameters under their dotted names, which are the official ones."""
+    return cast("dict[str, mx.array]", tree_flatten(module.parameters(), destination={}))
 
 
 def _named(names: list[str]) -> str:

@@ -40,9 +40,7 @@ def check(_errors: list[dict[str, object]]) -> Check:
 
     def compare(component: str, configuration: str, out: object, ref: object, limit: float) -> float:
         error = relative_error(np.asarray(out), np.asarray(ref))
-        _errors.append(
-            {"component": component, "configuration": configuration, "error": error, "limit": limit}
-        )
+        _errors.append({"component": component, "configuration": configuration, "error": error, "limit": limit})
         assert error <= limit, f"{component} ({configuration}): relative error {error:.2e} > {limit:.0e}"
         return error
 
