@@ -1,7 +1,40 @@
-"""The command `ltxbench`."""
+"""The command `ltxbench`: one module a command, imported only when it is the one that runs."""
 
 from __future__ import annotations
 
+import sys
+
+import typer
+
+from ltxbench.cli.bench import bench
+from ltxbench.cli.matrix import app as matrix_app
+from ltxbench.cli.models import app as models_app
+from ltxbench.cli.module import module
+from ltxbench.cli.report import report
+from ltxbench.errors import INTERRUPTED, LtxbenchError
+
+app = typer.Typer(
+    name="ltxbench",
+    help="Benchmark LTX-2 text-to-video generation on MLX.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(bench)
+app.command()(report)
+app.add_typer(matrix_app, name="matrix", help="Check and show matrix files.")
+app.add_typer(models_app, name="models", help="List, download and verify weights.")
+app.command()(module)
+
 
 def main() -> None:
-    """Entry point."""
+    """Runs the command; a user's mistake ends with one message and its own exit code."""
+    try:
+        app()
+    except LtxbenchError as error:
+        print(f"ltxbench: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"  {error.hint}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

@@ -1,0 +1,76 @@
+# Every target builds the virtual environment that it needs. `make help` lists them.
+# GNU make 3.81, which macOS ships, is enough.
+
+MATRIX  ?= beaver-dam
+WEIGHTS ?= tiny
+ARGS    ?=
+
+VENV    ?= .venv
+PARITY  ?= .venv-parity
+PYTHON  ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+             $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN      = $(VENV)/bin
+# MLX's CPU build for Linux brings a slow BLAS; a faster one is preloaded where there is one.
+FAST_BLAS = LTXBENCH_PRELOAD="$$($(1)/python -m ltxbench.measure.blas)"; export LD_PRELOAD="$$LTXBENCH_PRELOAD"
+
+.PHONY: help bench report test test-parity fixtures lint format equality check-python clean
+
+help:
+	@echo "make bench [MATRIX=beaver-dam] [WEIGHTS=tiny]   run a matrix and write its page"
+	@echo "make report [MATRIX=beaver-dam]                 write the page again from the stored results"
+	@echo "make test                                       unit and end-to-end tests"
+	@echo "make test-parity                                compare with the official PyTorch code, live"
+	@echo "make equality                                   the same, and refresh the table in docs/equality.md"
+	@echo "make fixtures                                   regenerate the stored reference tensors"
+	@echo "make lint, make format                          ruff and mypy"
+
+bench: $(VENV)/.installed
+	$(BIN)/ltxbench bench $(MATRIX) --weights $(WEIGHTS) $(ARGS)
+
+report: $(VENV)/.installed
+	$(BIN)/ltxbench report $(MATRIX) $(ARGS)
+
+test: $(VENV)/.installed-dev
+	$(call FAST_BLAS,$(BIN)); $(BIN)/python -m pytest --ignore=tests/parity $(ARGS)
+
+test-parity: $(PARITY)/.installed
+	$(call FAST_BLAS,$(PARITY)/bin); $(PARITY)/bin/python -m pytest tests/parity $(ARGS)
+
+equality: $(PARITY)/.installed
+	$(call FAST_BLAS,$(PARITY)/bin); $(PARITY)/bin/python -m tests.parity.table
+
+fixtures: $(PARITY)/.installed
+	$(PARITY)/bin/python -m tests.parity.fixtures
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+check-python:
+	@test -n "$(PYTHON)" || { echo "ltxbench needs Python 3.11 or newer; none was found. Set PYTHON=/path/to/python3." >&2; exit 1; }
+
+$(VENV)/bin/python: | check-python
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+# ltx-core names torchaudio and other packages that its video path never imports.
+$(PARITY)/.installed: pyproject.toml | check-python
+	$(PYTHON) -m venv $(PARITY)
+	$(PARITY)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev,parity]'
+	$(PARITY)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps 'ltx-core==1.0.0'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) $(PARITY) .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks
