@@ -1,0 +1,180 @@
+"""A matrix file becomes a resolved Matrix, or a MatrixError that shows every mistake in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from ltxbench.frozen import Frozen
+from ltxbench.matrix import rules
+from ltxbench.matrix.case import Case, Group, Matrix, Section
+from ltxbench.matrix.kinds import describe
+from ltxbench.matrix.nodes import Mapping, Node, Scalar, parse
+from ltxbench.matrix.nodes import Sequence as SequenceNode
+from ltxbench.matrix.problems import Mark, Problems, did_you_mean, listed, quoted
+from ltxbench.matrix.schema import CASE, DEFAULTS, FILE, GROUP, SECTION, Fields, Located, Table, read_fields
+from ltxbench.matrix.source import Source, read_source
+from ltxbench.matrix.sweep import MAX_CASES, Draft, Plan, expand, plan
+
+STILL = 12
+"""The frame shown where the file names none."""
+
+T = TypeVar("T", bound=Frozen)
+
+
+def load(path: Path) -> Matrix:
+    """Reads and checks a matrix file.
+
+    Raises UsageError where there is no such file, and MatrixError with line and column for everything that is wrong
+    in it, one line for each mistake.
+    """
+    return read(read_source(path))
+
+
+def read(source: Source) -> Matrix:
+    """As `load`, for a text that is in memory."""
+    problems = Problems(source.path)
+    root = parse(source.text, source.path)
+    top = read_fields(root, FILE, problems)
+    groups = _groups(top, problems)
+    sections = _records(top, "sections", SECTION, Section, problems)
+    drafts, defaults = _drafts(top, root.at, problems)
+    cases = [_case(draft, defaults, groups, problems) for draft in drafts]
+    _check_names(drafts, problems)
+    stills = _stills(top.get("stills"), cases, problems)
+    _check_enhanced(top, problems)
+    problems.raise_if_any()
+
+    fields = {key: top[key].value for key in ("prompt", "enhance", "enhanced", "negative_prompt") if key in top}
+    if fields.get("enhanced") is not None:
+        fields["enhance"] = True
+    name = top["matrix"].value
+    return Matrix.model_validate(
+        {
+            **fields,
+            "name": name,
+            "title": top["title"].value if "title" in top else name,
+            "groups": groups,
+            "cases": cases,
+            "sections": sections,
+            "stills": stills,
+            "warnings": [f"{case.name}: {warning}" for case in cases for warning in rules.warnings(case)],
+            "source": source.path.as_posix(),
+            "source_sha256": source.sha256,
+        }
+    )
+
+
+def _drafts(top: Fields, at: Mark, problems: Problems) -> tuple[list[Draft], Fields]:
+    """The cases, axes multiplied out, and the defaults; without those that could not be read."""
+    before = len(problems)
+    defaults = read_fields(_node(top["defaults"]), DEFAULTS, problems) if "defaults" in top else {}
+    sound = len(problems) == before
+    plans: list[Plan] = []
+    for node in _items(top, "cases", MAX_CASES, problems):
+        before = len(problems)
+        one = plan(node.at, read_fields(node, CASE, problems), problems)
+        plans += [one] if len(problems) == before else []
+    if "sweep" in top:
+        # At the top of the file: a product of the defaults alone.
+        before = len(problems)
+        one = plan(top["sweep"].at, {"sweep": top["sweep"]}, problems)
+        plans += [one] if len(problems) == before else []
+    count = sum(one.size for one in plans)
+    if count > MAX_CASES:
+        largest = max(plans, key=lambda one: one.size)
+        problems.add(largest.at, f"the file describes {count:,} cases; at most {MAX_CASES:,} are allowed")
+        return [], defaults
+    if not len(problems) and not plans:
+        problems.add(at, "there is nothing to run; give `cases`, or a `sweep`")
+    return [draft for one in plans for draft in expand(one, problems)] if sound else [], defaults
+
+
+def _case(draft: Draft, defaults: Fields, groups: Sequence[Group], problems: Problems) -> Case:
+    given = {**defaults, **draft.fields}
+    case = rules.resolve(draft.name, draft.title, defaults, draft.fields)
+    for mistake in rules.mistakes(case, draft.fields, given, draft.at):
+        problems.add(mistake.at, mistake.message)
+    known = [group.name for group in groups]
+    if case.group is not None and case.group not in known:
+        allowed = f"; allowed: {', '.join(known)}" if known else "; declare it under `groups`"
+        near = did_you_mean(case.group, known)
+        problems.add(given["group"].at, f"case `{case.name}`: there is no group {quoted(case.group)}{near}{allowed}")
+    warned = " ".join(rules.warnings(case))
+    return case.model_copy(update={"warning": warned}) if warned and not case.warning else case
+
+
+def _check_names(drafts: Sequence[Draft], problems: Problems) -> None:
+    """Names are folders, and macOS and Windows do not tell `A` from `a`."""
+    first: dict[str, Draft] = {}
+    for draft in drafts:
+        earlier = first.setdefault(draft.name.casefold(), draft)
+        if earlier is not draft:
+            which = "that name" if earlier.name == draft.name else f"the name {quoted(earlier.name)}"
+            problems.add(draft.at, f"case {quoted(draft.name)}: line {earlier.at.line} has a case of {which} already")
+
+
+def _stills(given: Located | None, cases: Sequence[Case], problems: Problems) -> tuple[int, ...]:
+    """The frames to show, which every case must have.
+
+    Where the file names none: frame 12, or the middle one of the shortest video.
+    """
+    if not cases:
+        return ()
+    shortest = min(cases, key=lambda case: case.frames)
+    last = shortest.frames - 1
+    if given is None:
+        return (STILL if shortest.frames > STILL else shortest.frames // 2,)
+    assert isinstance(given.value, tuple)
+    late = [str(frame) for frame in given.value if frame >= shortest.frames]
+    if late:
+        problems.add(
+            given.at,
+            f"`stills` names frame {listed(late, 'and')}, and case `{shortest.name}` has frames 0 to {last}",
+        )
+    return tuple(sorted(given.value))
+
+
+def _check_enhanced(top: Fields, problems: Problems) -> None:
+    enhanced, enhance = top.get("enhanced"), top.get("enhance")
+    if enhanced and enhanced.value is not None and enhance and enhance.value is False:
+        problems.add(enhanced.at, "`enhanced` would never be used with `enhance: false`; remove one of the two")
+
+
+def _records(top: Fields, key: str, table: Table, kind: Callable[..., T], problems: Problems) -> list[T]:
+    records = []
+    for node in _items(top, key, 100, problems):
+        fields = read_fields(node, table, problems)
+        if all(name in fields for name in table.required):
+            records.append(kind(**{name: located.value for name, located in fields.items()}))
+    return records
+
+
+def _groups(top: Fields, problems: Problems) -> list[Group]:
+    groups = _records(top, "groups", GROUP, Group, problems)
+    seen: set[str] = set()
+    for group in groups:
+        if group.name.casefold() in seen:
+            problems.add(top["groups"].at, f"`groups` has {quoted(group.name)} twice")
+        seen.add(group.name.casefold())
+    return groups
+
+
+def _items(top: Fields, key: str, most: int, problems: Problems) -> tuple[Node, ...]:
+    if key not in top:
+        return ()
+    node = _node(top[key])
+    if not isinstance(node, SequenceNode):
+        problems.add(node.at, f"`{key}` is a list, each item behind a `-`, not {describe(node)}")
+        return ()
+    if len(node.items) > most:
+        problems.add(node.at, f"`{key}` has {len(node.items):,} items; at most {most:,} are allowed")
+        return ()
+    return node.items
+
+
+def _node(located: Located) -> Node:
+    node = located.value
+    assert isinstance(node, Scalar | SequenceNode | Mapping)
+    return node

@@ -1,0 +1,78 @@
+"""The bytes of a matrix file become text, or a message that says which byte is in the way."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from ltxbench.errors import MatrixError, UsageError
+
+MAX_BYTES = 1 << 20
+
+# YAML 1.1 parsers take U+0085, U+2028 and U+2029 for line ends, YAML 1.2 does not: nobody's editor agrees on the line.
+_UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_OTHER_ENCODINGS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00\xfe\xff": "UTF-32"}
+_NAMES = {"\x00": "NUL", "\x1b": "ESCAPE", "\x7f": "DELETE", "\x85": "NEXT LINE"}
+
+
+@dataclass(frozen=True)
+class Source:
+    path: Path
+    text: str
+    sha256: str
+
+
+def read_source(path: Path) -> Source:
+    """Reads at most 1 MiB of UTF-8.
+
+    Raises UsageError where there is no such file, MatrixError for what is in it.
+    """
+    try:
+        if not path.is_file():
+            raise UsageError(f"{path}: there is no such matrix file")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"{path}: the matrix file cannot be read: {error.strerror or error}") from error
+    return Source(path, decode(data, path), sha256(data).hexdigest())
+
+
+def decode(data: bytes, path: Path) -> str:
+    if len(data) > MAX_BYTES:
+        raise MatrixError(
+            f"a matrix file has at most {MAX_BYTES:,} bytes, and this one has more",
+            path=path,
+            hint="A product of settings is shorter as a `sweep`.",
+        )
+    for bom, encoding in _OTHER_ENCODINGS.items():
+        if data.startswith(bom):
+            raise MatrixError(f"the file is {encoding}, not UTF-8", path=path, hint="Save it as UTF-8.")
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8")
+        line, column = _position(before)
+        raise MatrixError(
+            f"byte 0x{data[error.start]:02x} is not UTF-8",
+            path=path,
+            line=line,
+            column=column,
+            hint="Save it as UTF-8.",
+        ) from error
+    unwanted = _UNWANTED.search(text)
+    if unwanted:
+        line, column = _position(text[: unwanted.start()])
+        character = unwanted.group()
+        name = unicodedata.name(character, _NAMES.get(character, "control character"))
+        raise MatrixError(
+            f"U+{ord(character):04X} ({name}) is not allowed in a matrix file", path=path, line=line, column=column
+        )
+    return text
+
+
+def _position(before: str) -> tuple[int, int]:
+    return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
