@@ -6,6 +6,13 @@ from pathlib import Path
 
 from ltxbench.frozen import Frozen
 
+DISTILLED = "ltx-2-19b-distilled.safetensors"
+DEV = "ltx-2-19b-dev.safetensors"
+DISTILLED_LORA = "ltx-2-19b-distilled-lora-384.safetensors"
+UPSCALER = "ltx-2-spatial-upscaler-x2-1.0.safetensors"
+GEMMA = "gemma-3-12b-it-qat-q4_0-unquantized"
+GEMMA_4BIT = "gemma-3-12b-it-qat-4bit"
+
 
 class WeightFiles(Frozen):
     """Paths in the official layout. None: this set does not have it, and no case may need it."""
