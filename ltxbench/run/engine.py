@@ -6,19 +6,26 @@ which takes the time and the memory; the engine never reads a clock itself.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
+from ltxbench.errors import LtxbenchError
 from ltxbench.frozen import Frozen
 from ltxbench.matrix.case import Case
+from ltxbench.measure.footprint import Footprint
 from ltxbench.run.records import Phase
 from ltxbench.weights.files import WeightFiles
 
 Fact = str | int | float | bool | None
+
+
+class InvalidOutput(LtxbenchError):
+    """What was computed is no video: NaN or infinity in the latents. The case ends as `invalid`."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,9 @@ class Generated:
 class Engine(Protocol):
     """The real one runs MLX; the scripted one replays given times, memory and failures."""
 
+    def accelerator(self) -> str | None:
+        """Name of the GPU that it computes on, None on the CPU."""
+
     def clock(self) -> float:
         """Seconds, monotonic."""
 
@@ -79,3 +89,13 @@ class Engine(Protocol):
 
     def generate(self, job: GenerateJob, recorder: Recorder) -> Generated:
         """Runs every phase from loading to decoding; exporting is the worker's."""
+
+
+@runtime_checkable
+class Simulated(Protocol):
+    """An engine whose time and memory are made up: it drives the sampler and stands in for the process's counters."""
+
+    def every(self, interval_s: float, callback: Callable[[], None]) -> AbstractContextManager[None]:
+        """Calls back at every interval of the engine's own clock while the context is open."""
+
+    def footprint(self) -> Footprint: ...

@@ -5,8 +5,9 @@ A run is a folder:
     run.json                     RunRecord
     cases/<name>/record.json     CaseRecord
     cases/<name>/memory.csv      the memory series, one sample a row (MEMORY_COLUMNS)
-    cases/<name>/video.mp4
+    cases/<name>/<name>.mp4
     cases/<name>/output.txt      what the case's process printed
+    enhance/output.txt           what the process printed that enhanced the prompt, if there was one
 """
 
 from __future__ import annotations
@@ -112,6 +113,8 @@ class MemoryRecord(Frozen):
     samples: int = 0
     interval_s: float | None = None
     longest_gap_s: float | None = None
+    sampler_cpu_s: float | None = None
+    """CPU time that the sampling itself took."""
 
 
 class VideoRecord(Frozen):

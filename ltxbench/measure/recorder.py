@@ -1,0 +1,105 @@
+"""Takes time and memory around every phase and every denoising step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from ltxbench.measure.footprint import Footprint
+from ltxbench.run.engine import Engine, Fact
+from ltxbench.run.events import Emit, FactsStated, PhaseEnded, PhaseStarted, StepEnded
+from ltxbench.run.records import DENOISING, Phase, PhaseRecord, StepRecord
+
+
+class CaseRecorder:
+    """The `Recorder` of one job; the clock starts when it is made.
+
+    The clock is read as the last act on entry and right after synchronising on exit, so that reading the memory and
+    sending the events falls between the stretches that are timed.
+    """
+
+    def __init__(self, engine: Engine, emit: Emit, footprint: Callable[[], Footprint]) -> None:
+        self._engine = engine
+        self._emit = emit
+        self._footprint = footprint
+        self._steps = 0
+        self._in_step = False
+        self.current: Phase | None = None
+        """The phase that runs now; after an exception, the one it came from."""
+        self.peak_bytes: int | None = None
+        """Highest peak of MLX's counter so far, over all phases and what lies between them."""
+        self._origin_s = engine.clock()
+
+    def now_s(self) -> float:
+        """Since the case's clock started."""
+        return self._engine.clock() - self._origin_s
+
+    @contextmanager
+    def phase(self, phase: Phase) -> Iterator[None]:
+        if self.current is not None:
+            raise RuntimeError(f"phase {phase} begins inside phase {self.current}: phases do not nest")
+        self._engine.synchronize()
+        before = self._engine.memory()
+        self._raise_peak(before.peak_bytes, before.active_bytes)
+        self._engine.reset_peak()
+        self.current = phase
+        self._emit(PhaseStarted(phase=phase, start_s=self.now_s()))
+        start_s = self.now_s()
+        yield
+        self._engine.synchronize()
+        end_s = self.now_s()
+        after = self._engine.memory()
+        # Resetting puts MLX's peak to 0, not to what is allocated, so both ends count as well.
+        peak = highest(after.peak_bytes, before.active_bytes, after.active_bytes)
+        self._raise_peak(peak)
+        record = PhaseRecord(
+            phase=phase,
+            start_s=start_s,
+            duration_s=end_s - start_s,
+            mlx_peak_bytes=peak,
+            mlx_active_bytes=after.active_bytes,
+            mlx_cache_bytes=after.cache_bytes,
+            footprint_bytes=self._footprint().current_bytes,
+        )
+        self.current = None
+        self._emit(PhaseEnded(record=record))
+
+    @contextmanager
+    def step(self, *, stage: int, sigma: float, forwards: int) -> Iterator[None]:
+        if self.current not in DENOISING:
+            raise RuntimeError(f"a denoising step in phase {self.current}")
+        if self._in_step:
+            raise RuntimeError("a denoising step inside another")
+        self._in_step = True
+        self._engine.synchronize()
+        start_s = self.now_s()
+        yield
+        self._engine.synchronize()
+        end_s = self.now_s()
+        record = StepRecord(
+            stage=stage,
+            index=self._steps,
+            sigma=sigma,
+            forwards=forwards,
+            start_s=start_s,
+            step_s=end_s - start_s,
+        )
+        self._in_step = False
+        self._steps += 1
+        self._emit(StepEnded(record=record))
+
+    def facts(self, **facts: Fact) -> None:
+        self._emit(FactsStated(facts=facts))
+
+    def close(self) -> None:
+        """Counts what happened after the last phase into the peak."""
+        memory = self._engine.memory()
+        self._raise_peak(memory.peak_bytes, memory.active_bytes)
+
+    def _raise_peak(self, *candidates: int | None) -> None:
+        self.peak_bytes = highest(self.peak_bytes, *candidates)
+
+
+def highest(*values: int | None) -> int | None:
+    """The largest of those that were measured."""
+    return max((value for value in values if value is not None), default=None)

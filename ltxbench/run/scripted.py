@@ -1,0 +1,253 @@
+"""The scripted engine: a virtual clock, given times and memory, given failures, real frames.
+
+It runs through the real worker, supervisor and store, so that these, and the pages made from their records, are tested
+without a model. A script is a JSON file:
+
+    {"default": {"steps": [8.3, 8.2], "phases": {"load": 4.0}},
+     "cases": {"qint8": {"failure": {"kind": "kill", "phase": "denoise-1", "step": 3}}}}
+"""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, ValidationError
+
+from ltxbench.errors import UsageError
+from ltxbench.frozen import Frozen
+from ltxbench.matrix.case import Case
+from ltxbench.measure.footprint import Footprint
+from ltxbench.run.engine import EnhanceJob, Generated, GenerateJob, InvalidOutput, MlxMemory, Recorder
+from ltxbench.run.records import DENOISING, Phase
+
+GIB = 1 << 30
+Seconds = Annotated[float, Field(ge=0)]
+
+
+class Fault(StrEnum):
+    RAISE = "raise"
+    OUT_OF_MEMORY = "out-of-memory"
+    NAN = "nan"
+    DISK_FULL = "disk-full"
+    HANG = "hang"
+    KILL = "kill"
+    EXIT = "exit"
+    FORK = "fork"
+    """Leaves a child behind that holds on to everything it inherited; the case itself goes on."""
+    PRINT = "print"
+    """Prints `amount` bytes; the case itself goes on."""
+
+
+class Failure(Frozen):
+    kind: Fault
+    phase: Phase = Phase.DENOISE_1
+    step: int = 0
+    """Of the stage; used in the denoising phases alone."""
+    amount: int = 0
+    """The signal for `kill` (9), the code for `exit` (0), the bytes for `print`."""
+
+
+class Level(Frozen):
+    """MLX's counters while a phase runs, and the process's footprint."""
+
+    active_bytes: int = 20 * GIB
+    peak_bytes: int = 22 * GIB
+    cache_bytes: int = GIB
+    footprint_bytes: int = 24 * GIB
+
+
+class CaseScript(Frozen):
+    steps: tuple[Seconds, ...] = (1.0,)
+    """Seconds of each step of the case, stage 1 first; the last one repeats."""
+    phases: dict[Phase, Seconds] = {}
+    """Seconds of the other phases; 0.5 where not given."""
+    memory: dict[Phase, Level] = {}
+    failure: Failure | None = None
+    pace: Seconds = 0.0
+    """Real seconds that a virtual one takes."""
+    facts: dict[str, str | int | float | bool | None] = {}
+
+
+class Script(Frozen):
+    default: CaseScript = CaseScript()
+    cases: dict[str, CaseScript] = {}
+    enhanced: str = "An enhanced prompt."
+    accelerator: str | None = None
+
+    @classmethod
+    def load(cls, path: Path) -> Script:
+        """Raises UsageError when the file is no script."""
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError) as error:
+            raise UsageError(f"{path}: not a script for the scripted engine ({error})") from None
+
+
+class ScriptedEngine:
+    """An Engine, and Simulated."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self._case = script.default
+        self._now_s = 0.0
+        self._ticks: list[tuple[float, Callable[[], None]]] = []
+        self._level: Level | None = None
+        self._peak_bytes = 0
+        self._footprint_peak_bytes = 0
+
+    def accelerator(self) -> str | None:
+        return self._script.accelerator
+
+    def clock(self) -> float:
+        return self._now_s
+
+    def synchronize(self) -> None:
+        """Virtual work is done at once."""
+
+    def memory(self) -> MlxMemory:
+        level = self._level
+        if level is None:
+            return MlxMemory(active_bytes=0, cache_bytes=0, peak_bytes=self._peak_bytes)
+        return MlxMemory(level.active_bytes, level.cache_bytes, self._peak_bytes)
+
+    def reset_peak(self) -> None:
+        self._peak_bytes = 0
+
+    def footprint(self) -> Footprint:
+        now = self._level.footprint_bytes if self._level else 0
+        return Footprint(now, self._footprint_peak_bytes, source="scripted", peak_source="scripted")
+
+    @contextmanager
+    def every(self, interval_s: float, callback: Callable[[], None]) -> Iterator[None]:
+        tick = (interval_s, callback)
+        self._ticks.append(tick)
+        try:
+            yield
+        finally:
+            self._ticks.remove(tick)
+
+    def enhance(self, job: EnhanceJob, recorder: Recorder) -> str:
+        recorder.facts(engine="scripted", seed=job.seed)
+        for phase in (Phase.LOAD, Phase.ENHANCE):
+            with recorder.phase(phase):
+                self._spend(phase)
+        return self._script.enhanced
+
+    def generate(self, job: GenerateJob, recorder: Recorder) -> Generated:
+        case = job.case
+        self._case = self._script.cases.get(case.name, self._script.default)
+        recorder.facts(**{"engine": "scripted", **self._case.facts})
+        for phase in _phases(case):
+            with recorder.phase(phase):
+                if phase in DENOISING:
+                    self._denoise(case, phase, recorder)
+                else:
+                    self._spend(phase)
+        return Generated(frames=moving_gradient(case))
+
+    def _denoise(self, case: Case, phase: Phase, recorder: Recorder) -> None:
+        number = DENOISING.index(phase)
+        stage = case.stages[number]
+        before = sum(earlier.steps for earlier in case.stages[:number])
+        for index in range(stage.steps):
+            sigma = 1 - index / stage.steps
+            with recorder.step(stage=stage.index, sigma=sigma, forwards=stage.forwards):
+                self._enter(phase)
+                self._fail(phase, index)
+                position = min(before + index, len(self._case.steps) - 1)
+                self._advance(self._case.steps[position])
+
+    def _spend(self, phase: Phase) -> None:
+        self._enter(phase)
+        self._fail(phase, 0)
+        self._advance(self._case.phases.get(phase, 0.5))
+
+    def _enter(self, phase: Phase) -> None:
+        self._level = self._case.memory.get(phase, Level())
+        self._peak_bytes = max(self._peak_bytes, self._level.peak_bytes)
+        self._footprint_peak_bytes = max(self._footprint_peak_bytes, self._level.footprint_bytes)
+
+    def _advance(self, duration_s: float) -> None:
+        """Moves the clock, stopping wherever a tick is due."""
+        end_s = self._now_s + duration_s
+        while self._ticks:
+            interval_s, callback = self._ticks[0]
+            due_s = (math.floor(self._now_s / interval_s + 1e-9) + 1) * interval_s
+            if due_s > end_s:
+                break
+            self._wait_until(due_s)
+            callback()
+        self._wait_until(end_s)
+
+    def _wait_until(self, when_s: float) -> None:
+        if self._case.pace:
+            time.sleep((when_s - self._now_s) * self._case.pace)
+        self._now_s = when_s
+
+    def _fail(self, phase: Phase, step: int) -> None:
+        failure = self._case.failure
+        if failure is None or failure.phase is not phase or (phase in DENOISING and failure.step != step):
+            return
+        match failure.kind:
+            case Fault.RAISE:
+                raise ValueError("scripted failure")
+            case Fault.OUT_OF_MEMORY:
+                raise RuntimeError("[metal::malloc] Attempting to allocate 85899345920 bytes")
+            case Fault.NAN:
+                raise InvalidOutput(f"the latent holds NaN after step {step}")
+            case Fault.DISK_FULL:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            case Fault.HANG:
+                time.sleep(3600)
+            case Fault.KILL:
+                os.kill(os.getpid(), failure.amount or signal.SIGKILL)
+            case Fault.EXIT:
+                os._exit(failure.amount)
+            case Fault.FORK:
+                if os.fork() == 0:
+                    time.sleep(3600)
+                    os._exit(0)
+            case Fault.PRINT:
+                line = "scripted output ".ljust(79, ".") + "\n"
+                for _ in range(failure.amount // len(line)):
+                    sys.stdout.write(line)
+                sys.stdout.flush()
+
+
+def _phases(case: Case) -> list[Phase]:
+    """In the order of the real pipeline."""
+    phases = [Phase.LOAD, Phase.ENCODE, Phase.LOAD]
+    if case.distilled_lora == "all" or case.loras:
+        phases.append(Phase.LORA)
+    if case.quantization.bits is not None:
+        phases.append(Phase.QUANTIZE)
+    phases.append(Phase.DENOISE_1)
+    if case.two_stage:
+        phases += [Phase.UPSCALE, Phase.DENOISE_2]
+    return [*phases, Phase.DECODE]
+
+
+def moving_gradient(case: Case) -> npt.NDArray[np.uint8]:
+    """[F,H,W,3]: a diagonal gradient that moves, its colour drawn from the seed and the name."""
+    generator = np.random.Generator(np.random.Philox(key=[case.seed, sum(case.name.encode())]))
+    colour = generator.uniform(0.4, 1.0, size=3).astype(np.float32)
+    across = np.linspace(0, 1, case.width, dtype=np.float32)
+    down = np.linspace(0, 1, case.height, dtype=np.float32)
+    diagonal = across[None, :] + down[:, None]
+    frames = np.empty((case.frames, case.height, case.width, 3), np.uint8)
+    for index in range(case.frames):
+        wave = 0.5 + 0.5 * np.cos(2 * np.pi * (diagonal - index / case.frames))
+        frames[index] = np.rint(255 * wave[..., None] * colour)
+    return frames

@@ -1,0 +1,265 @@
+"""The store: a run is a folder (see records), written whole or not at all, and believed only after it was checked.
+
+<root>/<matrix name>/<run id>/
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import ValidationError
+
+from ltxbench.errors import ResultError
+from ltxbench.frozen import Frozen
+from ltxbench.run.files import make_folder, resource_errors, write_atomically
+from ltxbench.run.records import DENOISING, SCHEMA_VERSION, CaseRecord, Phase, RunRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RUN_FILE = "run.json"
+CASE_FILE = "record.json"
+MEMORY_FILE = "memory.csv"
+OUTPUT_FILE = "output.txt"
+CASES = "cases"
+ENHANCE = "enhance"
+RECORD_LIMIT_BYTES = 64 << 20
+
+Record = TypeVar("Record", RunRecord, CaseRecord)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A run as it is stored. `cases` are those that have ended, in the order of the matrix."""
+
+    path: Path
+    record: RunRecord
+    cases: tuple[CaseRecord, ...] = ()
+
+    def case_folder(self, name: str) -> Path:
+        """Raises ResultError for a name that would lead out of the run's folder."""
+        return self.path / CASES / _plain_name(name, self.path)
+
+    def video_path(self, name: str) -> Path | None:
+        """None when the case has no video. Raises ResultError when its record names one that is not there."""
+        video = self._case(name).video
+        if video is None:
+            return None
+        return _inside(self.case_folder(name) / _plain_name(video.file, self.path), self.path)
+
+    def memory_series(self, name: str) -> pd.DataFrame | None:
+        """One sample a row (records.MEMORY_COLUMNS), None when there is none. Raises ResultError when it is torn."""
+        import pandas as pd
+
+        path = self.case_folder(name) / MEMORY_FILE
+        if not path.exists():
+            return None
+        try:
+            series = pd.read_csv(_inside(path, self.path), dtype={"phase": "string"})
+        except (ValueError, UnicodeDecodeError) as error:
+            raise ResultError(f"{path}: not a memory series ({error})") from None
+        return series.astype({column: "Int64" for column in series.columns if column.endswith("_bytes")})
+
+    def _case(self, name: str) -> CaseRecord:
+        for case in self.cases:
+            if case.case.name == name:
+                return case
+        raise ResultError(f"{self.path}: no result of a case {name!r}")
+
+
+def create(root: Path, record: RunRecord) -> RunFolder:
+    """Makes the folder of a run that begins. Raises ResourceError when it cannot be written."""
+    path = root / _plain_name(record.matrix.name, root) / _plain_name(record.id, root)
+    make_folder(path / CASES)
+    write_record(path / RUN_FILE, record)
+    return RunFolder(path, record)
+
+
+def new_run_id(now: datetime | None = None) -> str:
+    """Sorts by time: `20260131T235959Z-3f9a`."""
+    return f"{now or datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+
+
+def write_case(run: RunFolder, record: CaseRecord, memory_csv: bytes | None = None) -> RunFolder:
+    """Adds a case that has ended; its record comes last, so that a record that is there is complete."""
+    folder = run.case_folder(record.case.name)
+    make_folder(folder)
+    if memory_csv is not None:
+        write_atomically(folder / MEMORY_FILE, memory_csv)
+    write_record(folder / CASE_FILE, record)
+    cases = [case for case in run.cases if case.case.name != record.case.name]
+    cases = sorted([*cases, record], key=lambda case: case.number)
+    return RunFolder(run.path, run.record, tuple(cases))
+
+
+def write_record(path: Path, record: Frozen) -> None:
+    """Raises ResourceError, see files.replacing."""
+    text = json.dumps(record.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
+    write_atomically(path, text.encode() + b"\n")
+
+
+def load(path: Path) -> RunFolder:
+    """Reads a run and checks it: schema, names, no links, every video where its record says.
+
+    Raises ResultError. Cases that have no record did not end, and are left out.
+    """
+    if not path.is_dir():
+        raise ResultError(f"{path}: no such run", hint="`ltxbench bench MATRIX` makes one.")
+    record = _read(path / RUN_FILE, path, RunRecord)
+    cases = []
+    for number, case in enumerate(record.matrix.cases, start=1):
+        file = path / CASES / _plain_name(case.name, path) / CASE_FILE
+        if not file.exists() and not file.is_symlink():
+            continue
+        found = _read(file, path, CaseRecord)
+        if found.case != case or found.number != number:
+            raise ResultError(f"{file}: is not the record of case {case.name!r} as this run's matrix has it")
+        cases.append(found)
+    run = RunFolder(path, record, tuple(cases))
+    for case_record in cases:
+        run.video_path(case_record.case.name)
+    return run
+
+
+def latest(root: Path, matrix_name: str) -> Path | None:
+    """The youngest run of a matrix, None when there is none."""
+    runs = sorted((root / _plain_name(matrix_name, root)).glob(f"*/{RUN_FILE}"))
+    return runs[-1].parent if runs else None
+
+
+def publish(run: Path, destination: Path) -> None:
+    """Replaces `destination` with a verbatim copy of a run's folder; a reader sees the old one or the new one.
+
+    Raises ResultError when `run` holds links, ResourceError when the copy cannot be written.
+    """
+    for path in run.rglob("*"):
+        _refuse_link(path)
+    if destination.exists() and destination.resolve() == run.resolve():
+        return
+    make_folder(destination.parent)
+    copy, old = (destination.with_name(f".{destination.name}.{kind}-{secrets.token_hex(4)}") for kind in ("new", "old"))
+    with resource_errors(destination):
+        try:
+            _copy_tree(run, copy)
+            if destination.exists():
+                destination.rename(old)
+            copy.rename(destination)
+        finally:
+            shutil.rmtree(copy, ignore_errors=True)
+            if old.exists() and not destination.exists():
+                old.rename(destination)
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def _copy_tree(source: Path, destination: Path) -> None:
+    """Without metadata and without what an interrupted write left; one plain OSError at the first failure."""
+    destination.mkdir()
+    for entry in sorted(source.iterdir()):
+        if entry.is_dir():
+            _copy_tree(entry, destination / entry.name)
+        elif not (entry.name.startswith(".") and entry.name.endswith(".tmp")):
+            shutil.copyfile(entry, destination / entry.name)
+
+
+def frame(run: RunFolder) -> pd.DataFrame:
+    """One row a case: what it is, how it ended, times in seconds, memory in bytes, seconds by phase."""
+    import pandas as pd
+
+    return pd.DataFrame([_row(case) for case in run.cases])
+
+
+def _row(record: CaseRecord) -> dict[str, Any]:
+    case = record.case
+    row: dict[str, Any] = {
+        "number": record.number,
+        "name": case.name,
+        "title": case.title,
+        "group": case.group,
+        "outcome": record.outcome.value,
+        "model": case.model_label,
+        "quantization": case.quantization.value,
+        "steps": case.steps_label,
+        "guidance": case.guidance,
+        "resolution": case.resolution_label,
+        "width": case.width,
+        "height": case.height,
+        "frames": case.frames,
+        **record.times.model_dump(),
+        **record.memory.model_dump(),
+    }
+    row |= {f"{phase.value}_s": _phase_s(record, phase) for phase in Phase}
+    step_s = [step.step_s for step in record.steps]
+    row["first_step_s"] = step_s[0] if step_s else None
+    row["denoising_s"] = _total(row[f"{phase.value}_s"] for phase in DENOISING)
+    row["frames_sha256"] = record.video.frames_sha256 if record.video else None
+    return row
+
+
+def _phase_s(record: CaseRecord, phase: Phase) -> float | None:
+    return _total(part.duration_s for part in record.phases if part.phase is phase)
+
+
+def _total(values: Any) -> float | None:
+    """None for no values: what was not reached is not 0."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+def _read(path: Path, run: Path, kind: type[Record]) -> Record:
+    _inside(path, run)
+    try:
+        size = path.stat().st_size
+        if size > RECORD_LIMIT_BYTES:
+            raise ResultError(f"{path}: {size:,} bytes are too many for a record")
+        stored = json.loads(path.read_bytes(), parse_constant=_refuse_constant)
+    except FileNotFoundError:
+        raise ResultError(f"{path}: not there; this is no run, or not all of one") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise ResultError(f"{path}: torn or not JSON ({error})") from None
+    version = stored.get("schema_version") if isinstance(stored, dict) else None
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise ResultError(f"{path}: not a record of ltxbench (no schema_version)")
+    if version > SCHEMA_VERSION:
+        raise ResultError(
+            f"{path}: written with schema {version}, this version reads up to {SCHEMA_VERSION}",
+            hint="Update ltxbench.",
+        )
+    try:
+        return kind.model_validate(stored)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ResultError(f"{path}: {where}: {first['msg']} ({error.error_count()} errors)") from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
+def _plain_name(name: str, where: Path) -> str:
+    """A name that comes from a file: one path component, nothing hidden."""
+    if not name or name.startswith(".") or any(character in name for character in "/\\\0:"):
+        raise ResultError(f"{where}: {name!r} cannot name a file of a run")
+    return name
+
+
+def _inside(path: Path, run: Path) -> Path:
+    """`path`, which must be a file within `run` reached without a link."""
+    for part in (path, *path.parents):
+        if part == run:
+            break
+        _refuse_link(part)
+    if path.name != RUN_FILE and not path.is_file():
+        raise ResultError(f"{path}: not there, though this run refers to it")
+    return path
+
+
+def _refuse_link(path: Path) -> None:
+    if path.is_symlink():
+        raise ResultError(f"{path}: is a link; a run holds only files of its own")

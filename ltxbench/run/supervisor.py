@@ -1,0 +1,199 @@
+"""The parent's side of one job: starts the child, listens, and makes sure that it ends."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ltxbench.run.events import Emit, EventReader
+from ltxbench.run.interrupts import Interrupts
+from ltxbench.run.output import OutputLog
+from ltxbench.run.worker import WorkerJob
+
+GRACE_S = 15.0  # an interrupted child is inside an evaluation that it cannot leave halfway
+TRACEBACK_S = 0.5  # for a child that hangs to print where
+DRAIN_S = 1.0  # for what a dead child still has in its pipes
+READ_BYTES = 1 << 16
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a child ended."""
+
+    returncode: int
+    """Negative: the signal that killed it."""
+    wall_s: float
+    timed_out: bool
+    interrupted: bool
+    garbled: str | None
+    """The first line on the event pipe that was no event."""
+    output_tail: str
+
+
+def supervise(
+    job: WorkerJob,
+    emit: Emit,
+    *,
+    output: Path,
+    limit_s: float | None = None,
+    environment: Mapping[str, str] | None = None,
+    interrupts: Interrupts | None = None,
+) -> Ended:
+    """Runs `job` in a process group of its own and hands every event to `emit`; returns when the group is gone.
+
+    `environment` is added to this process's own. Past `limit_s` seconds the child is killed. Waits without spinning.
+    Raises ResourceError when its output cannot be written; whatever is raised, no process is left behind.
+    """
+    with OutputLog(output) as log, _Child(job, emit, log, environment or {}, interrupts) as child:
+        child.wait(limit_s)
+        return Ended(
+            returncode=child.returncode,
+            wall_s=child.ended_s - child.started_s,
+            timed_out=child.timed_out,
+            interrupted=child.interrupted,
+            garbled=child.reader.garbled,
+            output_tail=log.tail,
+        )
+
+
+class _Child:
+    def __init__(
+        self,
+        job: WorkerJob,
+        emit: Emit,
+        log: OutputLog,
+        environment: Mapping[str, str],
+        interrupts: Interrupts | None,
+    ) -> None:
+        self._emit = emit
+        self._log = log
+        self._interrupts = interrupts
+        self.reader = EventReader()
+        self.returncode = 0
+        self.timed_out = self.interrupted = False
+        self._gone = False
+        self._kill_at_s: float | None = None
+        with ExitStack() as stack:
+            self._selector = stack.enter_context(selectors.DefaultSelector())
+            events, events_end = self._pipe(stack)
+            printed, printed_end = self._pipe(stack)
+            gone, self._gone_end = self._pipe(stack)
+            stdin = stack.enter_context(tempfile.TemporaryFile())
+            stdin.write(job.model_dump_json().encode())
+            stdin.seek(0)
+            self._open = {events: self._read_events, printed: self._log.write}
+            for descriptor in (events, printed, gone):
+                os.set_blocking(descriptor, False)
+                self._selector.register(descriptor, selectors.EVENT_READ)
+            self._exit_descriptor = gone
+            if interrupts is not None:
+                self._selector.register(interrupts.descriptor, selectors.EVENT_READ)
+            self.started_s = self.ended_s = time.monotonic()
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "ltxbench.run.worker", str(events_end)],
+                stdin=stdin,
+                stdout=printed_end,
+                stderr=printed_end,
+                pass_fds=(events_end,),
+                start_new_session=True,
+                env={**os.environ, **environment},
+            )
+            for descriptor in (events_end, printed_end):
+                os.close(descriptor)
+            self._waiter = threading.Thread(target=self._await_exit, name="child-waiter", daemon=True)
+            self._waiter.start()
+            self._stack = stack.pop_all()
+
+    @staticmethod
+    def _pipe(stack: ExitStack) -> tuple[int, int]:
+        ends = os.pipe()
+        for end in ends:
+            stack.callback(_close, end)
+        return ends
+
+    def __enter__(self) -> _Child:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._signal_group(signal.SIGKILL)
+        self._waiter.join()
+        self._stack.close()
+
+    def _await_exit(self) -> None:
+        """In a thread: a child's pipes may outlive it in what it started, so their end does not tell its own."""
+        self._process.wait()
+        self.ended_s = time.monotonic()
+        os.write(self._gone_end, b"\0")
+
+    def wait(self, limit_s: float | None) -> None:
+        deadline_s = None if limit_s is None else self.started_s + limit_s
+        while not self._gone:
+            self._turn(_earliest(deadline_s, self._kill_at_s))
+            now_s = time.monotonic()
+            if self._kill_at_s is not None and now_s >= self._kill_at_s:
+                self._signal_group(signal.SIGKILL)
+                self._kill_at_s = deadline_s = None
+            elif deadline_s is not None and now_s >= deadline_s:
+                deadline_s = None
+                self.timed_out = True
+                self._process.send_signal(signal.SIGUSR1)  # faulthandler prints where it hangs
+                self._kill_at_s = _earliest(self._kill_at_s, now_s + TRACEBACK_S)
+        self.returncode = self._process.returncode
+        self._signal_group(signal.SIGKILL)
+        drained_s = time.monotonic() + DRAIN_S
+        while self._open and time.monotonic() < drained_s:
+            self._turn(drained_s)
+
+    def _turn(self, until_s: float | None) -> None:
+        """Waits for whatever comes first, and deals with it."""
+        timeout_s = None if until_s is None else max(0.0, until_s - time.monotonic())
+        for key, _ in self._selector.select(timeout_s):
+            descriptor = key.fd
+            if descriptor == self._exit_descriptor:
+                self._gone = True
+                self._selector.unregister(descriptor)
+            elif descriptor in self._open:
+                self._read(descriptor)
+            else:
+                self._selector.unregister(descriptor)
+                self.interrupted = True
+                self._process.send_signal(signal.SIGINT)
+                self._kill_at_s = time.monotonic() + GRACE_S
+
+    def _read(self, descriptor: int) -> None:
+        try:
+            data = os.read(descriptor, READ_BYTES)
+        except BlockingIOError:
+            return
+        if data:
+            self._open[descriptor](data)
+        else:
+            self._selector.unregister(descriptor)
+            del self._open[descriptor]
+
+    def _read_events(self, data: bytes) -> None:
+        for event in self.reader.feed(data):
+            self._emit(event)
+
+    def _signal_group(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError, PermissionError):  # macOS answers EPERM for a group of zombies
+            os.killpg(self._process.pid, number)
+
+
+def _earliest(*times_s: float | None) -> float | None:
+    return min((time_s for time_s in times_s if time_s is not None), default=None)
+
+
+def _close(descriptor: int) -> None:
+    with suppress(OSError):
+        os.close(descriptor)

@@ -1,0 +1,178 @@
+"""The child process: runs one job and tells its parent everything over a pipe.
+
+    python -m ltxbench.run.worker DESCRIPTOR < job.json
+
+What is printed belongs to the engine and its libraries; the events go to the file descriptor given.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import resource
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from ltxbench.errors import LtxbenchError
+from ltxbench.frozen import Frozen
+from ltxbench.measure.footprint import Footprint, footprint_reader
+from ltxbench.measure.memory import INTERVAL_S, MemorySampler
+from ltxbench.measure.recorder import CaseRecorder
+from ltxbench.run.engine import Engine, EnhanceJob, Generated, GenerateJob, InvalidOutput, Simulated
+from ltxbench.run.events import (
+    Emit,
+    EventWriter,
+    FactsStated,
+    Failed,
+    Finished,
+    Hello,
+    PromptEnhanced,
+    VideoWritten,
+)
+from ltxbench.run.files import disk_full
+from ltxbench.run.records import Outcome, Phase, VideoRecord
+from ltxbench.run.video import frames_sha256, write_video
+
+# How MLX and the drivers below it say that memory ran out; they have no exception type for it.
+OUT_OF_MEMORY_TEXTS = (
+    "[metal::malloc]",
+    "[malloc_or_wait]",
+    "unable to allocate",
+    "failed to allocate",
+    "out of memory",
+    "insufficient memory",
+    "kiogpucommandbuffercallbackerroroutofmemory",
+    "cudamalloc",
+    "cudaerrormemoryallocation",
+    "std::bad_alloc",
+)
+
+
+class WorkerJob(Frozen):
+    engine: str
+    """`mlx`, or `scripted:FILE`."""
+    task: EnhanceJob | GenerateJob | None = None
+    """None: start the engine, say hello and end."""
+    folder: Path
+    """Where the video goes."""
+    interval_s: float = INTERVAL_S
+    """Of the memory samples."""
+
+
+def main() -> int:
+    _prepare_for_the_worst()
+    emit = EventWriter(int(sys.argv[1]))
+    job = WorkerJob.model_validate_json(sys.stdin.buffer.read())
+    recorder: CaseRecorder | None = None
+    try:
+        engine = make_engine(job.engine)
+        emit(Hello(accelerator=engine.accelerator()))
+        if job.task is None:
+            emit(Finished())
+            return 0
+        _state_libraries(engine, emit)
+        footprint = engine.footprint if isinstance(engine, Simulated) else footprint_reader()
+        recorder = CaseRecorder(engine, emit, footprint)
+        _run(job, job.task, engine, recorder, emit, footprint)
+    except BaseException as error:  # noqa: BLE001 - whatever ended the job is its result
+        told = failure(error, job.folder, recorder.current if recorder else None)
+        if told.exit_code is None and told.outcome is not Outcome.INTERRUPTED:
+            traceback.print_exc()
+        emit(told)
+        return 1
+    return 0
+
+
+def _prepare_for_the_worst() -> None:
+    """Tracebacks when a library crashes or the parent asks where it hangs; no core file of the model's size."""
+    faulthandler.enable()
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def make_engine(name: str) -> Engine:
+    """Raises UsageError for an unknown name or a wrong script."""
+    kind, _, argument = name.partition(":")
+    if kind == "scripted":
+        from ltxbench.run.scripted import Script, ScriptedEngine
+
+        return ScriptedEngine(Script.load(Path(argument)))
+    from ltxbench.run.mlx_engine import MlxEngine
+
+    return MlxEngine()
+
+
+def _run(
+    job: WorkerJob,
+    task: EnhanceJob | GenerateJob,
+    engine: Engine,
+    recorder: CaseRecorder,
+    emit: Emit,
+    footprint: Callable[[], Footprint],
+) -> None:
+    sampler = MemorySampler(engine, recorder, emit, footprint, job.interval_s)
+    with sampler.running():
+        if isinstance(task, EnhanceJob):
+            emit(PromptEnhanced(text=engine.enhance(task, recorder)))
+        else:
+            export = partial(_export, task, recorder=recorder, emit=emit, folder=job.folder)
+            export(engine.generate(task, recorder))
+    recorder.close()
+    emit(Finished(mlx_peak_bytes=recorder.peak_bytes))
+
+
+def _export(task: GenerateJob, generated: Generated, *, recorder: CaseRecorder, emit: Emit, folder: Path) -> None:
+    case = task.case
+    frames = generated.frames
+    expected = (case.frames, case.height, case.width, 3)
+    if frames.shape != expected:
+        raise InvalidOutput(f"the engine made frames of shape {frames.shape}, the case wants {expected}")
+    path = folder / f"{case.name}.mp4"
+    with recorder.phase(Phase.EXPORT):
+        write_video(path, frames, case.fps)
+    video = VideoRecord(
+        file=path.name,
+        width=case.width,
+        height=case.height,
+        frames=case.frames,
+        fps=case.fps,
+        size_bytes=path.stat().st_size,
+        frames_sha256=frames_sha256(frames),
+    )
+    emit(VideoWritten(video=video))
+
+
+def _state_libraries(engine: Engine, emit: Emit) -> None:
+    """Which BLAS this process really got; on a GPU, and where nothing is computed, it plays no part."""
+    if isinstance(engine, Simulated) or engine.accelerator() is not None:
+        return
+    from ltxbench.measure.blas import loaded_blas
+
+    emit(FactsStated(facts=loaded_blas()))
+
+
+def failure(error: BaseException, folder: Path, phase: Phase | None) -> Failed:
+    """What to tell the parent about `error`."""
+    error = disk_full(error, folder) or error
+    if isinstance(error, KeyboardInterrupt):
+        return Failed(outcome=Outcome.INTERRUPTED, message="interrupted", phase=phase)
+    if isinstance(error, LtxbenchError):
+        outcome = Outcome.INVALID if isinstance(error, InvalidOutput) else Outcome.FAILED
+        return Failed(outcome=outcome, message=error.message, hint=error.hint, exit_code=error.exit_code, phase=phase)
+    if is_out_of_memory(error):
+        return Failed(outcome=Outcome.OUT_OF_MEMORY, message=str(error) or "out of memory", phase=phase)
+    return Failed(outcome=Outcome.FAILED, message=f"{type(error).__name__}: {error}", phase=phase)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    if isinstance(error, MemoryError):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError | ValueError) and any(known in text for known in OUT_OF_MEMORY_TEXTS)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

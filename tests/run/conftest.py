@@ -1,0 +1,70 @@
+"""A small matrix, a scripted engine, and runs made from them through the real worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ltxbench.matrix.case import Case, Matrix, Quantization
+from ltxbench.run.collect import Collector
+from ltxbench.run.engine import GenerateJob
+from ltxbench.run.records import CaseRecord
+from ltxbench.run.scripted import CaseScript, Failure, Script
+from ltxbench.run.supervisor import supervise
+from ltxbench.run.worker import WorkerJob
+from ltxbench.weights.files import WeightFiles
+
+NO_WEIGHTS = WeightFiles(
+    kind="none", synthetic=True, distilled=None, dev=None, distilled_lora=None, upscaler=None, gemma=None
+)
+
+
+@pytest.fixture
+def case() -> Case:
+    return Case(name="a", title="A", steps=3, width=64, height=32, frames=9)
+
+
+@pytest.fixture
+def matrix(case: Case) -> Matrix:
+    second = case.model_copy(update={"name": "b", "title": "B", "two_stage": True, "width": 128, "height": 64})
+    third = case.model_copy(update={"name": "c", "title": "C", "quantization": Quantization.QINT8})
+    return Matrix(
+        name="small",
+        title="Small",
+        prompt="A beaver.",
+        cases=(case, second, third),
+        source="matrices/small.yaml",
+        source_sha256="0" * 64,
+    )
+
+
+@pytest.fixture
+def scripted(tmp_path: Path) -> Callable[[Script], str]:
+    """Writes a script and names the engine that follows it."""
+
+    def write(script: Script) -> str:
+        path = tmp_path / "script.json"
+        path.write_text(script.model_dump_json())
+        return f"scripted:{path}"
+
+    return write
+
+
+@pytest.fixture
+def run_case(tmp_path: Path, case: Case, scripted: Callable[[Script], str]) -> Callable[..., CaseRecord]:
+    """Runs one scripted case in a real child process."""
+
+    def run(failure: Failure | None = None, *, limit_s: float | None = 30, script: CaseScript | None = None, **options):
+        chosen = script or CaseScript(failure=failure)
+        job = WorkerJob(
+            engine=scripted(Script(default=chosen)),
+            task=GenerateJob(case=case, prompt="A beaver.", negative_prompt="", weights=NO_WEIGHTS),
+            folder=tmp_path,
+        )
+        collector = Collector()
+        ended = supervise(job, collector, output=tmp_path / "output.txt", limit_s=limit_s, **options)
+        return collector.record(case, 1, "2026-01-31T23:59:59Z", ended)
+
+    return run
