@@ -14,6 +14,10 @@ SPATIAL_COMPRESSION = 32  # pixels a side of one latent cell
 TEMPORAL_COMPRESSION = 8  # frames of one latent cell, but for the first, which holds one
 
 
+PRESENTATION = frozenset({"name", "title", "group", "summary", "warning", "notes"})
+"""The fields of a case that decide nothing that is computed."""
+
+
 class Model(StrEnum):
     DISTILLED = "distilled"
     DEV = "dev"
@@ -210,3 +214,14 @@ class Matrix(Frozen):
         if not self.enhance:
             return self.prompt
         return self.enhanced
+
+    @property
+    def shared(self) -> dict[str, object]:
+        """The settings that every case has in common, by field name; for the line of common flags."""
+        settings = [field for field in Case.model_fields if field not in PRESENTATION]
+        first = self.cases[0]
+        return {
+            field: getattr(first, field)
+            for field in settings
+            if all(getattr(case, field) == getattr(first, field) for case in self.cases)
+        }

@@ -77,9 +77,7 @@ class _TreeReader:
         if self._nodes > MAX_NODES:
             raise self._error(event, f"the file holds more than {MAX_NODES:,} values")
         if isinstance(event, yaml.AliasEvent):
-            raise self._error(
-                event, f"aliases (`*{str(event.anchor)[:40]}`) are not allowed; write the value out"
-            )
+            raise self._error(event, f"aliases (`*{str(event.anchor)[:40]}`) are not allowed; write the value out")
         assert isinstance(event, yaml.ScalarEvent | yaml.SequenceStartEvent | yaml.MappingStartEvent)
         if event.anchor:
             raise self._error(event, f"anchors (`&{event.anchor[:40]}`) are not allowed; write the value out")

@@ -8,11 +8,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from ltxbench.errors import UsageError
-from ltxbench.matrix.case import Case, Matrix, Quantization
+from ltxbench.matrix.case import PRESENTATION, Case, Matrix, Quantization
 from ltxbench.matrix.catalog import FOLDER, SUFFIXES
 from ltxbench.matrix.problems import did_you_mean, quoted
 
-_NOT_COMPARED = {"name", "title", "group", "summary", "warning", "notes", "quantization", "quantized_layers"}
+_NOT_COMPARED = {*PRESENTATION, "quantization", "quantized_layers"}
 
 
 def select(matrix: Matrix, names: Sequence[str]) -> tuple[Case, ...]:
