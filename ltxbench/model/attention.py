@@ -1,0 +1,55 @@
+"""Multi-head attention with RMS-normalised queries and keys.
+
+Official: ltx_core.model.transformer.attention. The norms span all heads at once, before rotation and split.
+"""
+
+from __future__ import annotations
+
+import mlx.core as mx
+import mlx.nn as nn
+
+from ltxbench.model.rope import Rotation
+
+
+class Attention(nn.Module):
+    """Queries from `dim` channels; keys and values from `context_dim` channels, `dim` where that is None."""
+
+    def __init__(self, dim: int, heads: int, head_dim: int, *, context_dim: int | None = None, eps: float) -> None:
+        super().__init__()
+        inner, source = heads * head_dim, dim if context_dim is None else context_dim
+        self.heads = heads
+        self.scale = head_dim**-0.5
+        self.q_norm = nn.RMSNorm(inner, eps)
+        self.k_norm = nn.RMSNorm(inner, eps)
+        self.to_q = nn.Linear(dim, inner)
+        self.to_k = nn.Linear(source, inner)
+        self.to_v = nn.Linear(source, inner)
+        self.to_out = [nn.Linear(inner, dim)]
+
+    def __call__(self, x: mx.array, rotation: Rotation) -> mx.array:
+        """Self-attention of x [B, N, dim]."""
+        q = self._split(rotation(self.q_norm(self.to_q(x))))
+        k = self._split(rotation(self.k_norm(self.to_k(x))))
+        return self._attend(q, k, self._split(self.to_v(x)))
+
+    def keys_values(self, context: mx.array) -> tuple[mx.array, mx.array]:
+        """What `cross` reads of a context [B, T, context_dim]: two arrays [B, heads, T, head_dim]."""
+        return self._split(self.k_norm(self.to_k(context))), self._split(self.to_v(context))
+
+    def cross(self, x: mx.array, keys: mx.array, values: mx.array) -> mx.array:
+        """Attention of x [B, N, dim] to what `keys_values` gave; no rotation, no mask."""
+        return self._attend(self._split(self.q_norm(self.to_q(x))), keys, values)
+
+    def values_only(self, x: mx.array) -> mx.array:
+        """x [B, N, dim] as if each token attended to itself alone: the perturbation of STG."""
+        out: mx.array = self.to_out[0](self.to_v(x))
+        return out
+
+    def _split(self, x: mx.array) -> mx.array:
+        """[B, N, heads * head_dim] to [B, heads, N, head_dim], without a copy."""
+        return x.reshape(*x.shape[:2], self.heads, -1).swapaxes(1, 2)
+
+    def _attend(self, q: mx.array, k: mx.array, v: mx.array) -> mx.array:
+        heads = mx.fast.scaled_dot_product_attention(q, k, v, scale=self.scale)
+        out: mx.array = self.to_out[0](heads.swapaxes(1, 2).flatten(2))
+        return out

@@ -1,0 +1,123 @@
+"""The denoising loop: Euler steps along the noise levels, in float32.
+
+Official: ltx_pipelines.utils.samplers.euler_denoising_loop with ltx_core's X0Model, MultiModalGuider and
+EulerDiffusionStep. The official latent is held in bfloat16, this one in float32; only the model's input is cast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from itertools import pairwise
+
+import mlx.core as mx
+
+from ltxbench.errors import LtxbenchError
+from ltxbench.model.guidance import Guidance
+from ltxbench.model.schedule import Sigmas
+from ltxbench.model.transformer import Conditioning, VideoTransformer
+
+OnStep = Callable[[float, int], AbstractContextManager[None]]
+"""on_step(sigma, forwards) is entered around each step, its evaluation included."""
+
+
+class InvalidLatent(LtxbenchError):
+    """The latent holds NaN or infinity after the step `step`, counted from 0."""
+
+    def __init__(self, step: int, sigma: float) -> None:
+        super().__init__(
+            f"the latent became NaN or infinite in denoising step {step} (sigma {sigma:.6g})",
+            hint="The weights may be damaged, or a LoRA too strong.",
+        )
+        self.step, self.sigma = step, sigma
+
+
+def denoise(
+    transformer: VideoTransformer,
+    latent: mx.array,
+    sigmas: Sigmas,
+    conditioning: Conditioning,
+    *,
+    negative: Conditioning | None = None,
+    guidance: Guidance | None = None,
+    batched: bool = False,
+    mask: mx.array | None = None,
+    on_step: OnStep = lambda sigma, forwards: nullcontext(),  # noqa: ARG005 - called by position
+) -> mx.array:
+    """The latent [1, N, C] in float32 at the last of `sigmas`, from the one at the first.
+
+    negative  conditioning on the negative prompt, needed when guidance.cfg is not 1
+    batched   the conditional and the negative forward as one of batch 2, rather than one after the other
+    mask      [1, N] in 0..1: how much of each token is denoised (image conditioning); the rest keeps its start value
+
+    Raises InvalidLatent at the first step that yields NaN or infinity.
+    """
+    guidance = guidance or Guidance()
+    if guidance.needs_negative and negative is None:
+        raise ValueError("classifier-free guidance needs the conditioning on a negative prompt")
+    latent = latent.astype(mx.float32)
+    clean = latent
+    predict = _Predictor(transformer, guidance, conditioning, negative, batched)
+
+    for step, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
+        with on_step(float(sigma), guidance.forwards):
+            levels = mx.array([sigma], mx.float32) if mask is None else mask * float(sigma)
+            denoised = predict(latent, levels)
+            if mask is not None:
+                denoised = denoised * mask[..., None] + clean * (1 - mask[..., None])
+            velocity = (latent - denoised) / float(sigma)
+            latent = latent + velocity * float(sigma_next - sigma)
+            finite = mx.isfinite(latent).all()
+            mx.eval(latent, finite)
+        if not finite.item():
+            raise InvalidLatent(step, float(sigma))
+    return latent
+
+
+class _Predictor:
+    """The guided prediction of the clean latent."""
+
+    def __init__(
+        self,
+        transformer: VideoTransformer,
+        guidance: Guidance,
+        conditioning: Conditioning,
+        negative: Conditioning | None,
+        batched: bool,
+    ) -> None:
+        self.transformer, self.guidance = transformer, guidance
+        self.conditioning = conditioning
+        self.negative = negative if guidance.needs_negative else None
+        self.joined = conditioning.joined(self.negative) if batched and self.negative is not None else None
+
+    def __call__(self, latent: mx.array, levels: mx.array) -> mx.array:
+        uncond = perturbed = None
+        if self.joined is not None:
+            both = self._clean(latent, levels, self.joined)
+            cond, uncond = both[:1], both[1:]
+        else:
+            cond = self._clean(latent, levels, self.conditioning)
+            if self.negative is not None:
+                uncond = self._clean(latent, levels, self.negative)
+        if self.guidance.needs_perturbed:
+            perturbed = self._clean(latent, levels, self.conditioning, skip=self.guidance.stg_blocks)
+        return self.guidance.combine(cond, uncond, perturbed)
+
+    def _clean(
+        self, latent: mx.array, levels: mx.array, conditioning: Conditioning, *, skip: tuple[int, ...] = ()
+    ) -> mx.array:
+        """latent - sigma * velocity, for every sample of the conditioning."""
+        tokens = mx.broadcast_to(latent, (conditioning.batch, *latent.shape[1:]))
+        timestep = mx.broadcast_to(levels, (conditioning.batch, *levels.shape[1:]))
+        velocity = self.transformer(tokens, timestep, conditioning, skip_self_attention=skip)
+        return latent - velocity.astype(mx.float32) * levels.reshape(1, -1, 1)
+
+
+def pack(latent: mx.array) -> mx.array:
+    """[B, C, F, H, W] to tokens [B, F * H * W, C]."""
+    return latent.flatten(2).swapaxes(1, 2)
+
+
+def unpack(tokens: mx.array, grid: tuple[int, int, int]) -> mx.array:
+    """Tokens [B, F * H * W, C] to [B, C, F, H, W]."""
+    return tokens.swapaxes(1, 2).reshape(tokens.shape[0], tokens.shape[2], *grid)
