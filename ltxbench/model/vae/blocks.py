@@ -1,0 +1,119 @@
+"""Blocks of encoder and decoder, over channels-last video [B,F,H,W,C]. Attribute names are the official keys.
+
+Official: ltx_core.model.video_vae.{resnet,sampling}, ltx_core.model.common.normalization.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+import mlx.core as mx
+import mlx.nn as nn
+
+from ltxbench.errors import WeightsError
+from ltxbench.model.vae.config import Stride
+from ltxbench.model.vae.convolution import CausalConv3d, PointwiseConv3d
+from ltxbench.model.vae.rearrange import depth_to_space, space_to_depth
+
+
+@dataclass(frozen=True)
+class Style:
+    """What all blocks of one network share."""
+
+    norm: str
+    padding: str
+    causal: bool
+
+    def conv(self, in_channels: int, out_channels: int, stride: Stride = (1, 1, 1)) -> CausalConv3d:
+        return CausalConv3d(in_channels, out_channels, padding=self.padding, causal=self.causal, stride=stride)
+
+    def normalization(self, channels: int) -> nn.Module:
+        if self.norm == "pixel_norm":
+            return PixelNorm()
+        return nn.GroupNorm(32, channels, eps=1e-6, pytorch_compatible=True)
+
+
+class PixelNorm(nn.Module):
+    """x / sqrt(mean over channels of x^2 + 1e-8), without parameters."""
+
+    def __call__(self, x: mx.array) -> mx.array:
+        return mx.fast.rms_norm(x, None, 1e-8)
+
+
+class ResBlock(nn.Module):
+    """x + conv2(silu(norm2(conv1(silu(norm1(x)))))). Where the width changes, x is normalised and mapped to it."""
+
+    def __init__(self, in_channels: int, out_channels: int, style: Style) -> None:
+        super().__init__()
+        self.norm1 = style.normalization(in_channels)
+        self.conv1 = style.conv(in_channels, out_channels)
+        self.norm2 = style.normalization(out_channels)
+        self.conv2 = style.conv(out_channels, out_channels)
+        if in_channels != out_channels:
+            self.norm3 = nn.GroupNorm(1, in_channels, eps=1e-6, pytorch_compatible=True)
+            self.conv_shortcut = PointwiseConv3d(in_channels, out_channels)
+
+    def __call__(self, x: mx.array) -> mx.array:
+        y = self.conv1(nn.silu(self.norm1(x)))
+        y = self.conv2(nn.silu(self.norm2(y)))
+        shortcut: mx.array = self.conv_shortcut(self.norm3(x)) if "conv_shortcut" in self else x
+        return shortcut + y
+
+
+class ResStage(nn.Module):
+    """Residual blocks of one width."""
+
+    def __init__(self, channels: int, layers: int, style: Style) -> None:
+        super().__init__()
+        self.res_blocks = [ResBlock(channels, channels, style) for _ in range(layers)]
+
+    def __call__(self, x: mx.array) -> mx.array:
+        for block in self.res_blocks:
+            x = block(x)
+            mx.eval(x)  # a block's temporaries are free before the next one's are allocated
+        return x
+
+
+class DepthToSpaceUpsample(nn.Module):
+    """Channels become space and time; F frames become 2F-1 where time is doubled, as the first stands for one frame."""
+
+    def __init__(self, channels: int, stride: Stride, multiplier: int, residual: bool, style: Style) -> None:
+        super().__init__()
+        self.stride, self.residual = stride, residual
+        self.conv = style.conv(channels, channels * prod(stride) // multiplier)
+
+    def __call__(self, x: mx.array) -> mx.array:
+        y = self._rearranged(self.conv(x))
+        if not self.residual:
+            return y
+        # The residual has fewer channels; the whole of it repeats along the channels of y.
+        shortcut = self._rearranged(x)
+        y = mx.unflatten(y, -1, (-1, shortcut.shape[-1])) + shortcut[..., None, :]
+        return mx.flatten(y, -2)
+
+    def _rearranged(self, x: mx.array) -> mx.array:
+        x = depth_to_space(x, self.stride)
+        return x[:, 1:] if self.stride[0] == 2 else x
+
+
+class SpaceToDepthDownsample(nn.Module):
+    """Space and time become channels, of a convolution and, averaged in groups, of the input itself."""
+
+    def __init__(self, in_channels: int, out_channels: int, stride: Stride, style: Style) -> None:
+        super().__init__()
+        self.stride, self.out_channels = stride, out_channels
+        self.conv = style.conv(in_channels, out_channels // prod(stride))
+
+    def __call__(self, x: mx.array) -> mx.array:
+        if self.stride[0] == 2:
+            x = mx.concatenate([x[:, :1], x], axis=1)
+        shortcut = mx.unflatten(space_to_depth(x, self.stride), -1, (self.out_channels, -1)).mean(axis=-1)
+        return space_to_depth(self.conv(x), self.stride) + shortcut
+
+
+def divided(channels: int, divisor: int, what: str) -> int:
+    """`channels / divisor`, which has to be whole. Raises WeightsError."""
+    if channels % divisor:
+        raise WeightsError(f"{what}: {channels} channels cannot be divided by {divisor}")
+    return channels // divisor
