@@ -43,8 +43,8 @@ def describe(node: Node) -> str:
     return quoted(node.text) if node.text else "empty text"
 
 
-def integer(low: int, high: int) -> Read:
-    expected = f"a whole number from {low:,} to {high:,}"
+def integer(low: int, high: int, rule: str = "") -> Read:
+    expected = f"a whole number from {low} to {high}{rule}"
 
     def read(node: Node) -> int:
         value = scalar(node, expected)
@@ -70,13 +70,13 @@ def number(low: float, high: float) -> Read:
 
 def stepped(low: int, high: int, step: int, offset: int, rule: str) -> Read:
     """A whole number of the form `step * n + offset`; names the nearest ones otherwise."""
-    whole = integer(low, high)
+    whole = integer(low, high, f", {rule}")
 
     def read(node: Node) -> int:
         value = whole(node)
         assert isinstance(value, int)
         if (value - offset) % step:
-            raise Mistake(node.at, f"must be {rule}, not {value:,}; {nearest(value, step, offset, low, high)}")
+            raise Mistake(node.at, f"must be {rule}, not {value}; {nearest(value, step, offset, low, high)}")
         return value
 
     return read
@@ -85,7 +85,7 @@ def stepped(low: int, high: int, step: int, offset: int, rule: str) -> Read:
 def nearest(value: int, step: int, offset: int, low: int, high: int) -> str:
     """`the nearest are 768 and 832`."""
     below = value - (value - offset) % step
-    near = [f"{candidate:,}" for candidate in (below, below + step) if low <= candidate <= high]
+    near = [str(candidate) for candidate in (below, below + step) if low <= candidate <= high]
     return f"the nearest {'are' if len(near) > 1 else 'is'} {listed(near, 'and')}"
 
 
@@ -136,7 +136,7 @@ def name(node: Node) -> str:
     assert isinstance(value, str)
     objection = names.objection(value)
     if objection:
-        raise Mistake(node.at, f"{quoted(value)} {objection}" if value else objection)
+        raise Mistake(node.at, f"must not be {quoted(value)}: {objection}" if value else f"must be given: {objection}")
     return value
 
 

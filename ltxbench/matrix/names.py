@@ -17,15 +17,15 @@ RULE = (
 def objection(name: str) -> str | None:
     """Why this cannot be a name, or None."""
     if not name:
-        return f"is empty; {RULE}"
+        return f"it is empty; {RULE}"
     if len(name) > MAX_LENGTH:
-        return f"has {len(name):,} characters; {RULE}"
+        return f"it has {len(name):,} characters; {RULE}"
     if not _ALLOWED.fullmatch(name):
-        return f"holds a character that is not safe in a file name; {RULE}"
+        return f"it holds a character that is not safe in a file name; {RULE}"
     if not name[0].isalnum():
-        return f"starts with {name[0]!r}; {RULE}"
+        return f"it starts with {name[0]!r}; {RULE}"
     if name.endswith("."):
-        return "ends with a dot, which Windows drops"
+        return "it ends with a dot, which Windows drops"
     if name.split(".")[0].casefold() in _RESERVED:
-        return f"is reserved on Windows ({name.split('.')[0].upper()})"
+        return f"it is reserved on Windows ({name.split('.')[0].upper()})"
     return None

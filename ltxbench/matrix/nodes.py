@@ -6,7 +6,7 @@ come one by one, so that nesting and size are bounded before anything is built.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,26 +48,37 @@ def parse(text: str, path: Path) -> Node:
     Raises MatrixError: not YAML, more than one document, anchors, aliases, tags, directives, keys that are no words,
     deeper or larger than anything a matrix needs.
     """
-    reader = _TreeReader(text, path)
-    return reader.document()
+    try:
+        return _TreeReader(text, path).document()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        problem = str(error.problem or error.context)
+        if error.context and error.context_mark:
+            problem += f" ({error.context} that starts in line {error.context_mark.line + 1})"
+        hint = "Indent with spaces, not tabs." if "\\t" in problem or "tab character" in problem else None
+        line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
+        raise MatrixError(f"not YAML: {problem}", path=path, line=line, column=column, hint=hint) from error
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
+        # PyYAML in Python lets int() and chr() fail on absurd escapes and version numbers.
+        raise MatrixError(f"not YAML: {error}", path=path) from error
 
 
 class _TreeReader:
     def __init__(self, text: str, path: Path) -> None:
         self._path = path
-        self._events = self._guarded(text)
+        self._next: Callable[[], yaml.Event] = yaml.parse(text, Loader=Parser).__next__
         self._nodes = 0
 
     def document(self) -> Node:
-        next(self._events)
-        start = next(self._events)
+        self._next()
+        start = self._next()
         if not isinstance(start, yaml.DocumentStartEvent):
             raise self._error(start, "the file is empty")
         if start.tags or (start.version and tuple(start.version) != (1, 2)):
             raise self._error(start, "the only directive a matrix file may hold is `%YAML 1.2`")
-        root = self._node(next(self._events), 1)
-        next(self._events)
-        end = next(self._events)
+        root = self._node(self._next(), 1)
+        self._next()
+        end = self._next()
         if not isinstance(end, yaml.StreamEndEvent):
             raise self._error(end, "a second document starts here; a matrix file holds one")
         return root
@@ -76,16 +87,18 @@ class _TreeReader:
         self._nodes += 1
         if self._nodes > MAX_NODES:
             raise self._error(event, f"the file holds more than {MAX_NODES:,} values")
-        if isinstance(event, yaml.AliasEvent):
-            raise self._error(event, f"aliases (`*{str(event.anchor)[:40]}`) are not allowed; write the value out")
-        assert isinstance(event, yaml.ScalarEvent | yaml.SequenceStartEvent | yaml.MappingStartEvent)
+        assert isinstance(event, yaml.NodeEvent)
         if event.anchor:
-            raise self._error(event, f"anchors (`&{event.anchor[:40]}`) are not allowed; write the value out")
-        if event.tag is not None:
-            raise self._error(event, f"tags (`{event.tag[:40]}`) are not allowed")
+            sign, what = ("*", "aliases") if isinstance(event, yaml.AliasEvent) else ("&", "anchors")
+            raise self._error(event, f"{what} (`{sign}{event.anchor[:40]}`) are not allowed; write the value out")
         at = _mark(event)
         if isinstance(event, yaml.ScalarEvent):
+            if event.tag is not None:
+                raise self._error(event, f"tags (`{event.tag[:40]}`) are not allowed")
             return Scalar(at, event.value, plain=not event.style)
+        assert isinstance(event, yaml.CollectionStartEvent)
+        if event.tag is not None:
+            raise self._error(event, f"tags (`{event.tag[:40]}`) are not allowed")
         if depth > MAX_DEPTH:
             raise self._error(event, f"nested more than {MAX_DEPTH} deep")
         if isinstance(event, yaml.SequenceStartEvent):
@@ -93,31 +106,17 @@ class _TreeReader:
         return Mapping(at, tuple(self._entries(depth)))
 
     def _items(self, depth: int) -> Iterator[Node]:
-        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+        while not isinstance(event := self._next(), yaml.SequenceEndEvent):
             yield self._node(event, depth + 1)
 
     def _entries(self, depth: int) -> Iterator[tuple[Scalar, Node]]:
-        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+        while not isinstance(event := self._next(), yaml.MappingEndEvent):
             key = self._node(event, depth + 1)
             if not isinstance(key, Scalar):
                 raise self._error(event, "a key is one word, not a list or a mapping")
             if key.plain and key.text == "<<":
                 raise self._error(event, "merge keys (`<<`) are not allowed; put shared settings under `defaults`")
-            yield key, self._node(next(self._events), depth + 1)
-
-    def _guarded(self, text: str) -> Iterator[yaml.Event]:
-        """The parser's events, its exceptions turned into messages."""
-        try:
-            yield from yaml.parse(text, Loader=Parser)
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            problem = ", ".join(str(part) for part in (error.context, error.problem) if part)
-            hint = "Indent with spaces, not tabs." if "\\t" in problem or "tab character" in problem else None
-            line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
-            raise MatrixError(f"not YAML: {problem}", path=self._path, line=line, column=column, hint=hint) from error
-        except (yaml.YAMLError, ValueError, OverflowError) as error:
-            # PyYAML in Python lets int() and chr() fail on absurd escapes and version numbers.
-            raise MatrixError(f"not YAML: {error}", path=self._path) from error
+            yield key, self._node(self._next(), depth + 1)
 
     def _error(self, event: yaml.Event, message: str) -> MatrixError:
         at = _mark(event)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from ltxbench.matrix.case import Case, LoraUse, Model, Quantization, Schedule
+from ltxbench.matrix.case import SPATIAL_COMPRESSION, Case, LoraUse, Model, Quantization, Schedule
 from ltxbench.matrix.kinds import nearest
 from ltxbench.matrix.problems import Mark, Mistake
 from ltxbench.matrix.schema import MAX_SIDE, Fields
@@ -94,7 +94,7 @@ def mistakes(case: Case, own: Fields, given: Fields, at: Mark) -> Iterator[Mista
     if case.distilled_schedule and case.steps != DISTILLED_STEPS:
         yield mistake(
             "steps",
-            f"`steps` must be {DISTILLED_STEPS}, not {case.steps:,}: the distilled schedule is a fixed list of "
+            f"`steps` must be {DISTILLED_STEPS}, not {case.steps}: the distilled schedule is a fixed list of "
             f"{DISTILLED_STEPS} noise levels; other numbers need `model: dev` without the LoRA in stage 1",
         )
     if case.two_stage:
@@ -104,23 +104,22 @@ def mistakes(case: Case, own: Fields, given: Fields, at: Mark) -> Iterator[Mista
                 yield mistake(
                     key,
                     f"`{key}` must be divisible by {TWO_STAGE_MULTIPLE} with `two_stage: true`, since stage 1 runs at "
-                    f"half of it, not {pixels:,}; {near}",
+                    f"half of it, not {pixels}; {near}",
                 )
     if case.stg > 0 and not case.stg_blocks:
         yield mistake(
             "stg", "`stg` above 0 needs `stg_blocks`, such as [29], the block that the official preset perturbs"
         )
-    tokens = case.latent_frames * case.stages[-1].tokens_per_latent_frame
+    tokens = case.latent_frames * (case.width // SPATIAL_COMPRESSION) * (case.height // SPATIAL_COMPRESSION)
     if tokens > MAX_TOKENS:
         key = max((key for key in ("width", "height", "frames") if key in given), key=lambda key: given[key].at)
         yield mistake(
             key,
-            f"{case.width:,}x{case.height:,} at {case.frames:,} frames is {tokens:,} latent tokens; "
+            f"{case.width}x{case.height} at {case.frames} frames is {tokens:,} latent tokens; "
             f"at most {MAX_TOKENS:,} are allowed",
         )
-    neutral = Case(name=case.name, title=case.title)
     for key in own.keys() & MEANINGS.keys():
-        if own[key].value != getattr(neutral, key) and not MEANINGS[key].applies(case):
+        if own[key].value != Case.model_fields[key].default and not MEANINGS[key].applies(case):
             yield mistake(key, f"`{key}` has no effect here; it needs {MEANINGS[key].needs}")
 
 

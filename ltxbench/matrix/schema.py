@@ -106,7 +106,7 @@ class Table(NamedTuple):
 
 DEFAULTS = Table("`defaults`", {**WORDS, **SETTINGS, **SIZE})
 CASE = Table("a case", {"name": kinds.name, "title": kinds.text(), **DEFAULTS.keys, "sweep": raw})
-VARIANT = Table("an axis value", {"label": kinds.name, **DEFAULTS.keys}, ("label",))
+VARIANT = Table("an axis value", {"label": kinds.name, "title": kinds.text(), **DEFAULTS.keys}, ("label",))
 GROUP = Table("a group", {"name": kinds.name, "title": kinds.text()}, ("name", "title"))
 SECTION = Table("a section", {"title": kinds.text(), "body": kinds.text(lines=True)}, ("title", "body"))
 LORA = Table("a LoRA", {"path": kinds.text(), "strength": _STRENGTH}, ("path",))

@@ -20,10 +20,11 @@ _WRITTEN_OUT = {"loras", "stg_blocks"}
 
 
 class Point(NamedTuple):
-    """One value of an axis: the settings it stands for, and what it is called."""
+    """One value of an axis: the settings it stands for, and what names and titles call it."""
 
     fields: Fields
     label: str
+    caption: str
     at: Mark
 
 
@@ -96,9 +97,10 @@ def expand(plan: Plan, problems: Problems) -> list[Draft]:
         name = "-".join([given_name, *labels] if given_name else labels)
         wrong = objection(name)
         if wrong:
-            problems.add(plan.at, f"the sweep makes the name {quoted(name)}, which {wrong}")
+            problems.add(plan.at, f"the sweep makes the name {quoted(name)}, and {wrong}")
             continue
-        title = ", ".join([heading, *labels] if heading else labels)
+        captions = [point.caption for point in points]
+        title = ", ".join([heading, *captions] if heading else captions)
         fields = dict(fixed)
         for point in points:
             fields |= point.fields
@@ -143,49 +145,51 @@ def _setting(key: Scalar, value: Node, problems: Problems) -> Point | None:
     fields = read_fields(Mapping(value.at, ((key, value),)), Table("a sweep", _AXES), problems)
     if not fields:
         return None
-    label = _label(key.text, fields)
-    return Point(fields, label, value.at)
+    return Point(fields, *_words(key.text, fields), value.at)
 
 
 def _variant(value: Node, problems: Problems) -> Point | None:
     fields = read_fields(value, VARIANT, problems)
-    label = _text(fields.pop("label", None))
-    return None if label is None else Point(fields, label, value.at)
+    label, caption = _text(fields.pop("label", None)), _text(fields.pop("title", None))
+    return None if label is None else Point(fields, label, caption or label, value.at)
 
 
-def _label(key: str, fields: Fields) -> str:
-    """`w768`, `768x512`, `steps8`, `cfg3.5`, `qint8`, `two-stage`, `no-lora`."""
+def _words(key: str, fields: Fields) -> tuple[str, str]:
+    """For names and for titles: `768x512`, `steps8` and `8 steps`, `cfg3.5` and `CFG 3.5`, `no-lora` and `no LoRA`."""
     if key == "size":
-        return f"{fields['width'].value}x{fields['height'].value}"
+        size = f"{fields['width'].value}x{fields['height'].value}"
+        return size, size
     value = fields[key].value
-    if key in _PREFIXES:
-        return f"{_PREFIXES[key]}{value:g}" if isinstance(value, float) else f"{_PREFIXES[key]}{value}"
-    return _WORDS.get((key, value), str(value))
+    if key in _NUMBERS:
+        label, caption = _NUMBERS[key]
+        shown = f"{value:g}" if isinstance(value, float) else str(value)
+        return f"{label}{shown}", caption.format(shown)
+    return _CHOICES.get((key, value), (str(value), str(value)))
 
 
-_PREFIXES = {
-    "width": "w",
-    "height": "h",
-    "frames": "frames",
-    "fps": "fps",
-    "steps": "steps",
-    "seed": "seed",
-    "guidance": "cfg",
-    "stg": "stg",
-    "rescale": "rescale",
-    "lora_strength": "strength",
-    "upscale_adain": "adain",
+_NUMBERS = {
+    "width": ("w", "{} px wide"),
+    "height": ("h", "{} px high"),
+    "frames": ("frames", "{} frames"),
+    "fps": ("fps", "{} fps"),
+    "steps": ("steps", "{} steps"),
+    "seed": ("seed", "seed {}"),
+    "guidance": ("cfg", "CFG {}"),
+    "stg": ("stg", "STG {}"),
+    "rescale": ("rescale", "rescale {}"),
+    "lora_strength": ("strength", "LoRA strength {}"),
+    "upscale_adain": ("adain", "AdaIN {}"),
 }
 
-_WORDS: dict[tuple[str, object], str] = {
-    ("two_stage", True): "two-stage",
-    ("two_stage", False): "single-stage",
-    ("distilled_lora", LoraUse.ALL): "lora",
-    ("distilled_lora", LoraUse.NONE): "no-lora",
-    ("distilled_lora", LoraUse.STAGE_2): "lora-stage-2",
-    ("quantized_layers", QuantizedLayers.BLOCKS): "q-blocks",
-    ("quantized_layers", QuantizedLayers.ALL): "q-all",
-    ("tiling", Tiling.OFFICIAL): "tiled",
-    ("tiling", Tiling.NONE): "untiled",
-    ("schedule", Schedule.OFFICIAL): "official-schedule",
+_CHOICES: dict[tuple[str, object], tuple[str, str]] = {
+    ("two_stage", True): ("two-stage", "two-stage"),
+    ("two_stage", False): ("single-stage", "single-stage"),
+    ("distilled_lora", LoraUse.ALL): ("lora", "LoRA"),
+    ("distilled_lora", LoraUse.NONE): ("no-lora", "no LoRA"),
+    ("distilled_lora", LoraUse.STAGE_2): ("lora-stage-2", "LoRA in stage 2"),
+    ("quantized_layers", QuantizedLayers.BLOCKS): ("q-blocks", "blocks quantized"),
+    ("quantized_layers", QuantizedLayers.ALL): ("q-all", "all layers quantized"),
+    ("tiling", Tiling.OFFICIAL): ("tiled", "tiled decoding"),
+    ("tiling", Tiling.NONE): ("untiled", "untiled decoding"),
+    ("schedule", Schedule.OFFICIAL): ("official", "official schedule"),
 }
