@@ -1,0 +1,225 @@
+"""From results to the page's values."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+
+from ltxbench.matrix import Case, reproduce_command, twin
+from ltxbench.report import format as fmt
+from ltxbench.report.compare import compare_with_twin
+from ltxbench.report.figures import PHASE_TITLES, finished
+from ltxbench.report.grids import stills, videos
+from ltxbench.report.page import CaseDetail, Definition, Failure, Media, Page, Plot, Remark, Section
+from ltxbench.report.profile import profile
+from ltxbench.report.recommend import recommendation
+from ltxbench.report.results import Results
+from ltxbench.report.tables import (
+    anchor,
+    memory,
+    memory_definitions,
+    performance,
+    resolution,
+    time_definitions,
+    times,
+)
+from ltxbench.run.records import CaseRecord, Machine, RunRecord
+
+SHARED_BY_DEFAULT = {name: field.default for name, field in Case.model_fields.items() if not field.is_required()}
+SINGLE_SAMPLE = (
+    "Each case ran once: differences of a few percent may be chance. "
+    "Only time and memory are compared; judge the pictures by eye."
+)
+
+
+def build(results: Results, media: Mapping[str, Media], plots: Sequence[Plot]) -> Page:
+    """media: by the case's name; a case without an entry has nothing to look at."""
+    run, matrix = results.run, results.run.matrix
+    return Page(
+        title=matrix.title,
+        synthetic=_synthetic(run),
+        unfinished=_unfinished(results),
+        prompt=matrix.prompt,
+        enhanced=run.conditioning if matrix.enhance else None,
+        flags=_flags(results),
+        performance=performance(results),
+        remarks=_remarks(results),
+        recommendation=recommendation(results),
+        caveat=SINGLE_SAMPLE,
+        hardware=hardware(results),
+        times=times(results),
+        time_definitions=time_definitions(),
+        memory=memory(results),
+        memory_definitions=memory_definitions(results),
+        videos=videos(results, media),
+        stills=stills(results, media),
+        plots=tuple(plots),
+        sections=tuple(Section(section.title, section.body) for section in matrix.sections),
+        cases=tuple(_detail(results, record, media.get(record.case.name, Media())) for record in results.records),
+        commands=_commands(run),
+        provenance=_provenance(run),
+    )
+
+
+def hardware(results: Results) -> str:
+    """`Apple M3 Max, 96.0 GiB memory, macOS 15.1, GPU Apple M3 Max; MLX 0.32.4, Python 3.12.4`."""
+    machine = results.run.machine
+    computes = f"GPU {machine.accelerator}" if machine.accelerator else f"CPU with {machine.cpu_cores} cores"
+    blas = sorted({str(value) for record in results.records if (value := record.facts.get("blas")) is not None})
+    if blas and not machine.accelerator:
+        computes += f", BLAS {' and '.join(blas)}"
+    parts = [machine.chip, f"{fmt.gib(machine.memory_bytes)} of memory", f"{machine.os} ({machine.arch})", computes]
+    return f"{', '.join(parts)}. {_versions(machine)}."
+
+
+def _versions(machine: Machine) -> str:
+    mlx = machine.packages.get("mlx")
+    return f"MLX {mlx}, Python {machine.python}" if mlx else f"Python {machine.python}"
+
+
+def _synthetic(run: RunRecord) -> str | None:
+    if not run.weights.synthetic:
+        return None
+    return (
+        f"Synthetic weights ({run.weights.kind}): a small model made from a seed, never trained. "
+        "The pictures mean nothing, and the times and memory are the small model's, not LTX-2 19B's."
+    )
+
+
+def _unfinished(results: Results) -> str | None:
+    failed = [record.number for record in results.records if not finished(record)]
+    failed += [number for number, _ in results.not_run]
+    if not failed:
+        return None
+    total = len(results.records) + len(results.not_run)
+    return f"{fmt.plural(len(failed), 'case')} of {total:,} did not finish: {fmt.cases(failed)}."
+
+
+def _flags(results: Results) -> str:
+    """What all cases share."""
+    run, matrix = results.run, results.run.matrix
+    cases = [record.case for record in results.records] or list(matrix.cases)
+    words: list[str] = []
+    for name, written in (("frames", "{} frames"), ("fps", "{} fps"), ("seed", "seed {}")):
+        values = {getattr(case, name) for case in cases}
+        if len(values) == 1:
+            words.append(written.format(values.pop()))
+    if matrix.enhance and run.enhancement is not None:
+        words.append(f"prompt enhanced once for all cases ({fmt.seconds(run.enhancement.duration_s)})")
+    elif matrix.enhance and run.conditioning is not None:
+        words.append("prompt enhanced beforehand, one text for all cases")
+    elif not matrix.enhance:
+        words.append("prompt used as written")
+    if matrix.negative_prompt and any(case.guidance > 1 for case in cases):
+        words.append(f"negative prompt “{matrix.negative_prompt}”")
+    return ", ".join(words)
+
+
+def _remarks(results: Results) -> tuple[Remark, ...]:
+    remarks = [Remark(f"Note on #{record.number}", note) for record in results.records for note in record.case.notes]
+    return (*remarks, *(Remark("Note on the matrix", warning) for warning in results.run.matrix.warnings))
+
+
+def _detail(results: Results, record: CaseRecord, media: Media) -> CaseDetail:
+    run, case = results.run, record.case
+    other = twin(case, run.matrix.cases)
+    by_name = {item.case.name: item for item in results.records}
+    return CaseDetail(
+        heading=f"{record.number}. {case.title}",
+        anchor=anchor(case),
+        settings=_settings(case, _shared(results)),
+        summary=case.summary,
+        warning=case.warning,
+        failure=_failure(record),
+        command=reproduce_command(run.matrix, case, run.weights.kind),
+        media=media,
+        alt=f"Frame of {case.title}",
+        caption=_caption(record),
+        profile=profile(record),
+        twin=compare_with_twin(record, by_name.get(other.name) if other is not None else None),
+    )
+
+
+def _shared(results: Results) -> frozenset[str]:
+    """Settings that all cases have in common and that the flags line states."""
+    cases = results.run.matrix.cases
+    return frozenset(name for name in ("frames", "fps", "seed") if len({getattr(case, name) for case in cases}) == 1)
+
+
+def _settings(case: Case, shared: frozenset[str]) -> str:
+    """`distilled, 8 steps, CFG 1.0, 768x512`, and every option that is not the default."""
+    words = [case.model_label, f"{case.steps_label} steps", f"CFG {fmt.number(case.guidance)}", resolution(case)]
+    words += [f"{name} {getattr(case, name)}" for name in ("frames", "fps", "seed") if name not in shared]
+    for name in _OPTIONS:
+        value = getattr(case, name)
+        if value != SHARED_BY_DEFAULT[name]:
+            words.append(f"{name.replace('_', ' ')} {_option(value)}")
+    words += [f"LoRA {lora.path} at {fmt.number(lora.strength)}" for lora in case.loras]
+    return ", ".join(words)
+
+
+_OPTIONS = (
+    "lora_strength",
+    "stg",
+    "stg_blocks",
+    "rescale",
+    "quantized_layers",
+    "tiling",
+    "schedule",
+    "upscale_adain",
+)
+
+
+def _option(value: object) -> str:
+    if isinstance(value, float):
+        return fmt.number(value)
+    if isinstance(value, tuple):
+        return " ".join(map(str, value))
+    return str(getattr(value, "value", value))
+
+
+def _failure(record: CaseRecord) -> Failure | None:
+    if finished(record):
+        return None
+    failure = record.failure
+    if failure is None:
+        return Failure(record.outcome.value, "No reason was recorded.", "")
+    where = f" during {PHASE_TITLES[failure.phase].lower()}" if failure.phase is not None else ""
+    return Failure(record.outcome.value + where, failure.message, failure.output_tail.strip())
+
+
+def _caption(record: CaseRecord) -> str:
+    video = record.video
+    if video is None:
+        return ""
+    return f"{video.width}x{video.height}, {video.frames} frames at {video.fps} fps, {fmt.size(video.size_bytes)}"
+
+
+def _commands(run: RunRecord) -> str:
+    name = shlex.quote(run.matrix.name)
+    bench = f"make bench MATRIX={name}"
+    if run.weights.kind != "tiny":
+        bench += f" WEIGHTS={shlex.quote(run.weights.kind)}"
+    return f"# everything: run the cases, then write this page\n{bench}\n\n# this page alone, from the stored results\nmake report MATRIX={name}"
+
+
+def _provenance(run: RunRecord) -> tuple[Definition, ...]:
+    machine = run.machine
+    commit = machine.git_commit or fmt.MISSING
+    if machine.git_dirty:
+        commit += " with local changes"
+    weights = run.weights.kind + (f", digest {run.weights.digest}" if run.weights.digest else "")
+    rows = [
+        Definition("Run", run.id),
+        Definition("Started (UTC)", run.created_utc),
+        Definition("ltxbench", f"{run.ltxbench_version}, commit {commit}"),
+        Definition("Matrix", f"{run.matrix.source}, sha256 {run.matrix.source_sha256}"),
+        Definition("Weights", weights),
+        Definition("Command", shlex.join(run.command)),
+        Definition("Packages", ", ".join(f"{name} {version}" for name, version in sorted(machine.packages.items()))),
+    ]
+    if run.conditioning_sha256:
+        rows.append(Definition("Encoded text, sha256", run.conditioning_sha256))
+    if machine.environment:
+        rows.append(Definition("Environment", " ".join(f"{k}={v}" for k, v in sorted(machine.environment.items()))))
+    return tuple(rows)

@@ -1,0 +1,140 @@
+"""What strangers wrote, made harmless in GitHub-flavoured Markdown and in the HTML within it.
+
+Plain text is escaped with numeric character references alone: they mean the character itself in a paragraph, a table
+cell, an HTML block and an attribute, and never structure (CommonMark 0.31, section 2.5), so one function serves all four.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+_STRUCTURE = frozenset("&<>\"'|*_`[]\\~$@")
+_LEADING_BLOCK = re.compile(r"[#+=-]|\d{1,9}[.)]")
+_AUTOLINK = re.compile(r"://|\bwww\.", re.IGNORECASE)
+_EMOJI = re.compile(r":(?=[\w+-]+:)")
+
+_JOINERS = "\u200c\u200d"  # part of emoji and of several scripts
+_INLINE_TAGS = frozenset({"b", "i", "em", "strong", "sub", "sup", "kbd", "code", "s", "del", "ins", "mark", "small"})
+_BLOCK_TAGS = frozenset({"details", "summary"})
+_VOID_TAGS = frozenset({"br", "hr"})
+_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*)\s*(/?)>")
+_WEB_LINK = re.compile(r"<https?://[^\s<>]+>")
+_CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
+_SCRIPT_TARGET = re.compile(r"(\]\(\s*<?|^ {0,3}\[[^\]]*\]:\s*<?)\s*(?:javascript|vbscript|data)\s*:", re.IGNORECASE | re.MULTILINE)
+
+
+def text(value: object) -> Markup:
+    """One line of plain text for any place on the page but a code span or a fence."""
+    if hasattr(value, "__html__"):
+        return Markup(value)
+    plain = " ".join(visible(str(value)).split())
+    special = {index for index, character in enumerate(plain) if character in _STRUCTURE}
+    leading = _LEADING_BLOCK.match(plain)
+    if leading:
+        special.add(leading.end() - 1)
+    special |= {match.end() - 1 for match in _AUTOLINK.finditer(plain)}
+    special |= {match.start() for match in _EMOJI.finditer(plain)}
+    return Markup("".join(f"&#{ord(char)};" if index in special else char for index, char in enumerate(plain)))
+
+
+def paragraphs(value: str) -> Markup:
+    """Plain text of several lines, for one block: line ends become `<br>`."""
+    lines = [text(line) for line in value.strip().splitlines()]
+    return Markup("<br>").join(lines)
+
+
+def code(value: object) -> Markup:
+    """A code span. `<code>` rather than backticks: entities work in it, and a table cell may hold it."""
+    return Markup("<code>{}</code>").format(text(value))
+
+
+def fence(value: str, language: str = "") -> Markup:
+    """A fenced block that nothing inside can close."""
+    body = visible(value).strip("\n")
+    longest = max((len(ticks) for ticks in re.findall(r"`+", body)), default=0)
+    ticks = "`" * max(3, longest + 1)
+    return Markup(f"{ticks}{language}\n{body}\n{ticks}")
+
+
+def path(value: str) -> Markup:
+    """A relative path for `src`, `href` and Markdown links."""
+    return Markup(quote(value, safe="/"))
+
+
+def visible(value: str) -> str:
+    """Without the characters that a reader cannot see but a terminal or a browser obeys; line ends and tabs stay."""
+    unified = value.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
+    return "".join(
+        character if character in "\n\t" + _JOINERS or unicodedata.category(character) not in {"Cc", "Cf", "Cs"} else "\ufffd"
+        for character in unified
+    )
+
+
+def author(value: str) -> Markup:
+    """Markdown of the matrix's author: everything Markdown can do, plain formatting tags, and no other HTML.
+
+    An unclosed fence or `<details>` cannot swallow the rest of the page.
+    """
+    source = visible(value).strip("\n")
+    prose = "\n".join(chunk for chunk, fenced in _chunks(source) if not fenced)
+    allowed = _allowed_tags(_CODE_SPAN.sub("", prose))
+    done = [chunk if fenced else _without_html(chunk, allowed) for chunk, fenced in _chunks(source)]
+    return Markup("\n".join(done))
+
+
+def _chunks(source: str) -> list[tuple[str, bool]]:
+    """(text, is a fenced block), in order; a fence that is left open is closed."""
+    chunks: list[tuple[str, bool]] = []
+    lines: list[str] = []
+    opened = ""
+    for line in source.split("\n"):
+        match = _FENCE.match(line)
+        if not opened and match and not (match[1][0] == "`" and "`" in match[2]):
+            if lines:
+                chunks.append(("\n".join(lines), False))
+            opened, lines = match[1], [line]
+        elif opened and match and match[1].startswith(opened) and not match[2].strip():
+            chunks.append(("\n".join([*lines, line]), True))
+            opened, lines = "", []
+        else:
+            lines.append(line)
+    if opened:
+        chunks.append(("\n".join([*lines, opened]), True))
+    elif lines:
+        chunks.append(("\n".join(lines), False))
+    return chunks
+
+
+def _allowed_tags(prose: str) -> frozenset[str]:
+    """The tags of the list that are opened as often as they are closed."""
+    balance: dict[str, int] = {}
+    for closing, name, _ in _TAG.findall(prose):
+        balance[name.lower()] = balance.get(name.lower(), 0) + (-1 if closing else 1)
+    paired = {name for name in _INLINE_TAGS | _BLOCK_TAGS if balance.get(name, 0) == 0}
+    return frozenset(paired | _VOID_TAGS)
+
+
+def _without_html(prose: str, allowed: frozenset[str]) -> str:
+    kept: list[str] = []
+    position = 0
+    for span in _CODE_SPAN.finditer(prose):
+        kept += [_tags_only(prose[position : span.start()], allowed), span[0]]
+        position = span.end()
+    kept.append(_tags_only(prose[position:], allowed))
+    return _SCRIPT_TARGET.sub(r"\1#", "".join(kept))
+
+
+def _tags_only(prose: str, allowed: frozenset[str]) -> str:
+    def keep_or_escape(match: re.Match[str]) -> str:
+        rest = prose[match.start() :]
+        tag = _TAG.match(rest)
+        if (tag and tag[2].lower() in allowed) or _WEB_LINK.match(rest):
+            return "<"
+        return "&lt;"
+
+    return re.sub("<", keep_or_escape, prose)

@@ -1,0 +1,58 @@
+"""Figures that are derived from a case's record. None wherever the record does not carry them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import fmean
+
+from ltxbench.run.records import DENOISING, CaseRecord, Outcome, Phase, StepRecord
+
+PHASE_TITLES = {
+    Phase.LOAD: "Reading weights",
+    Phase.QUANTIZE: "Quantizing",
+    Phase.LORA: "Fusing LoRA",
+    Phase.ENHANCE: "Prompt enhancement",
+    Phase.ENCODE: "Text encoding",
+    Phase.DENOISE_1: "Denoising, stage 1",
+    Phase.UPSCALE: "Upscaling",
+    Phase.DENOISE_2: "Denoising, stage 2",
+    Phase.DECODE: "VAE decoding",
+    Phase.EXPORT: "Export",
+}
+
+
+def finished(record: CaseRecord) -> bool:
+    return record.outcome is Outcome.OK
+
+
+def recommendable(record: CaseRecord) -> bool:
+    return finished(record) and record.case.warning is None
+
+
+def phase_s(record: CaseRecord, *phases: Phase) -> float | None:
+    """Time in these phases together."""
+    parts = [part.duration_s for part in record.phases if part.phase in phases]
+    return sum(parts) if parts else None
+
+
+def phase_peak_bytes(record: CaseRecord, *phases: Phase) -> int | None:
+    """The highest MLX allocation within these phases."""
+    peaks = [part.mlx_peak_bytes for part in record.phases if part.phase in phases]
+    return max((peak for peak in peaks if peak is not None), default=None)
+
+
+def stage_steps(record: CaseRecord, stage: int) -> tuple[StepRecord, ...]:
+    return tuple(step for step in record.steps if step.stage == stage)
+
+
+def mean_s(steps: Sequence[StepRecord]) -> float | None:
+    return fmean(step.step_s for step in steps) if steps else None
+
+
+def warm_mean_s(steps: Sequence[StepRecord]) -> float | None:
+    """The mean of one stage's steps but its first, which also compiles kernels for the stage's shapes."""
+    return mean_s(steps[1:])
+
+
+def denoising_s(record: CaseRecord) -> float | None:
+    return phase_s(record, *DENOISING)

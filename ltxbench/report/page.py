@@ -1,0 +1,174 @@
+"""The page as plain values: every figure is formatted and every choice made before a template sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a table. `anchor` links it to a place on the page."""
+
+    text: str
+    bold: bool = False
+    anchor: str | None = None
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    title: str
+    numeric: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            assert len(row) == len(self.columns), (row, self.columns)
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What a column means: printed once, below its table."""
+
+    term: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Remark:
+    """`lead` in bold, then the sentence."""
+
+    lead: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Still:
+    frame: int
+    path: str
+
+
+@dataclass(frozen=True)
+class Media:
+    """What there is to look at; paths are relative to the page."""
+
+    video: str | None = None
+    stills: tuple[Still, ...] = ()
+    problem: str | None = None
+    """Why there is less than there should be."""
+
+    @property
+    def poster(self) -> str | None:
+        return self.stills[0].path if self.stills else None
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One case in a grid of videos or stills."""
+
+    label: str
+    anchor: str
+    figure: str
+    """Below the label: the time, or why there is nothing to see."""
+    picture: str | None
+    video: str | None
+    warned: bool = False
+
+
+@dataclass(frozen=True)
+class Grid:
+    title: str
+    rows: tuple[tuple[Tile, ...], ...]
+
+
+@dataclass(frozen=True)
+class StillTable:
+    frame: int
+    grids: tuple[Grid, ...]
+
+
+@dataclass(frozen=True)
+class Plot:
+    title: str
+    svg: str
+    png: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    outcome: str
+    text: str
+    output_tail: str
+
+
+@dataclass(frozen=True)
+class Profile:
+    phases: Table | None
+    steps: str | None
+    """Lines for a fenced block."""
+    memory: tuple[Definition, ...]
+    facts: tuple[Definition, ...]
+
+
+@dataclass(frozen=True)
+class TwinComparison:
+    twin_label: str
+    anchor: str
+    table: Table
+    remark: str
+
+
+@dataclass(frozen=True)
+class CaseDetail:
+    heading: str
+    anchor: str
+    settings: str
+    summary: str | None
+    warning: str | None
+    failure: Failure | None
+    command: str
+    media: Media
+    alt: str
+    caption: str
+    profile: Profile | None
+    twin: TwinComparison | None
+
+
+@dataclass(frozen=True)
+class Section:
+    title: str
+    body: str
+    """The author's Markdown."""
+
+
+@dataclass(frozen=True)
+class Page:
+    title: str
+    synthetic: str | None
+    """The sentence that says so, where the weights mean nothing."""
+    unfinished: str | None
+    prompt: str
+    enhanced: str | None
+    flags: str
+    performance: Table
+    remarks: tuple[Remark, ...]
+    recommendation: tuple[Remark, ...]
+    caveat: str
+    hardware: str
+    times: Table
+    time_definitions: tuple[Definition, ...]
+    memory: Table
+    memory_definitions: tuple[Definition, ...]
+    videos: tuple[Grid, ...]
+    stills: tuple[StillTable, ...]
+    plots: tuple[Plot, ...]
+    sections: tuple[Section, ...]
+    cases: tuple[CaseDetail, ...]
+    commands: str
+    provenance: tuple[Definition, ...]

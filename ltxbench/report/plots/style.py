@@ -1,0 +1,134 @@
+"""How every plot looks: fonts, colours, sizes, and files that do not change from one rendering to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ltxbench.run.records import Phase
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDTH_IN = 9.0
+"""864 CSS pixels: about the width of a page on GitHub, so that nothing is scaled down much."""
+FONT_PT = 9.0
+SMALL_PT = 8.0
+PNG_DPI = 144
+
+# Okabe and Ito's palette for colour-blind readers, its yellow darkened to show on white, and two more of its kind.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#B8860B", "#000000", "#E69F00", "#7F3C8D", "#8C8C8C")
+FEW = len(PALETTE)
+"""Up to so many cases, each has a colour of its own."""
+MANY = 60
+"""Above this, cases are drawn as rows of a map, without names."""
+
+INK = "#1F2328"
+GRID = "#D0D7DE"
+
+PHASE_COLOURS = {
+    Phase.LOAD: "#BDBDBD",
+    Phase.QUANTIZE: "#8C8C8C",
+    Phase.LORA: "#5F5F5F",
+    Phase.ENHANCE: "#7F3C8D",
+    Phase.ENCODE: "#CC79A7",
+    Phase.DENOISE_1: "#0072B2",
+    Phase.UPSCALE: "#F0E442",
+    Phase.DENOISE_2: "#56B4E9",
+    Phase.DECODE: "#009E73",
+    Phase.EXPORT: "#D55E00",
+}
+
+_RC = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": FONT_PT,
+    "axes.titlesize": FONT_PT,
+    "axes.labelsize": FONT_PT,
+    "xtick.labelsize": SMALL_PT,
+    "ytick.labelsize": SMALL_PT,
+    "legend.fontsize": SMALL_PT,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#6E7781",
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "figure.facecolor": "white",  # opaque: the page may be dark
+    "savefig.facecolor": "white",
+    "text.parse_math": False,  # a `$` in a title is a `$`
+    "svg.hashsalt": "ltxbench",
+    "svg.fonttype": "path",
+    "path.simplify": True,
+}
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw and save within this."""
+    import matplotlib as mpl
+
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_RC)
+        yield
+
+
+def new_figure(height_in: float, width_in: float = WIDTH_IN) -> Figure:
+    """A figure of its own, known to no global state."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width_in, height_in), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save(figure: Figure, folder: Path, name: str) -> None:
+    """Writes NAME.svg and NAME.png; the same figure gives the same bytes."""
+    figure.savefig(folder / f"{name}.svg", format="svg", metadata={"Date": None, "Creator": None})
+    figure.savefig(folder / f"{name}.png", format="png", dpi=PNG_DPI, metadata={"Software": None})
+
+
+def colour(number: int) -> str:
+    """The colour of case `number`, the same in every plot; distinct up to FEW cases."""
+    return PALETTE[(number - 1) % len(PALETTE)]
+
+
+def label(number: int, title: str, limit: int = 32) -> str:
+    """`6 Dev + LoRA + Upscaler`, shortened, with a box for what the font does not have."""
+    words = " ".join(title.split())
+    if len(words) > limit:
+        words = words[: limit - 1].rstrip() + "…"
+    glyphs = _glyphs()
+    drawable = "".join(letter if ord(letter) in glyphs else "\u25a1" for letter in words)
+    return f"{number} {drawable}".strip()
+
+
+@cache
+def _glyphs() -> frozenset[int]:
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    return frozenset(get_font(findfont(FontProperties(family="DejaVu Sans"))).get_charmap())
+
+
+def seconds_axis(axis_of: Axes, which: str, *, log: bool) -> None:
+    """Plain numbers on a log axis (0.1, 1, 10), never powers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis = axis_of.xaxis if which == "x" else axis_of.yaxis
+    if log:
+        (axis_of.set_xscale if which == "x" else axis_of.set_yscale)("log")
+        low, high = sorted(axis.get_view_interval())
+        axis.set_major_locator(LogLocator(subs=(1.0,) if high / low > 100 else (1.0, 2.0, 5.0)))
+        axis.set_minor_formatter(NullFormatter())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
