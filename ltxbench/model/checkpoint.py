@@ -7,7 +7,7 @@ MLX's own reader, which does not, only sees files that passed.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -57,7 +57,9 @@ class Checkpoint:
         """Shapes of the tensors whose key starts with `prefix`, the prefix taken off."""
         return {key[len(prefix) :]: shape for key, shape in self.shapes.items() if key.startswith(prefix)}
 
-    def tensors(self, prefix: str, skip: Callable[[str], bool] | None = None) -> dict[str, mx.array]:
+    def tensors(
+        self, prefix: str, skip: Callable[[str], bool] | None = None, dtypes: Sequence[str] = FLOATS
+    ) -> dict[str, mx.array]:
         """Lazy arrays under `prefix`, the prefix taken off; nothing is read until they are evaluated."""
         chosen = {
             key: key[len(prefix) :]
@@ -65,28 +67,35 @@ class Checkpoint:
             if key.startswith(prefix) and not (skip and skip(key[len(prefix) :]))
         }
         for key in chosen:
-            if self.dtypes[key] not in FLOATS:
-                raise WeightsError(f"{self.path}: tensor {key} is {self.dtypes[key]}, expected {' or '.join(FLOATS)}")
+            if self.dtypes[key] not in dtypes:
+                raise WeightsError(f"{self.path}: tensor {key} is {self.dtypes[key]}, expected {' or '.join(dtypes)}")
         arrays = mx.load(str(self.path))
         assert isinstance(arrays, dict)
         return {short: arrays[key] for key, short in chosen.items()}
 
 
 def load_strict(module: nn.Module, tensors: Mapping[str, mx.array], dtype: mx.Dtype, *, source: str) -> None:
-    """Gives `module` exactly the parameters it has, cast to `dtype`.
+    """Gives `module` exactly the parameters it has, cast to `dtype`; the packed integers of quantized layers stay.
 
-    Raises WeightsError that names the tensor when one is missing, unknown or of the wrong shape.
+    Raises WeightsError that names the tensor when one is missing, unknown, or of the wrong shape or type.
     `source` is how messages call the origin: a path and a prefix.
     """
-    expected = {name: array.shape for name, array in named_parameters(module).items()}
+    expected = named_parameters(module)
     if missing := sorted(expected.keys() - tensors.keys()):
         raise WeightsError(f"{source}: {_named(missing)} missing")
     if unknown := sorted(tensors.keys() - expected.keys()):
         raise WeightsError(f"{source}: {_named(unknown)} not part of the model")
-    for name, shape in expected.items():
-        if tensors[name].shape != shape:
-            raise WeightsError(f"{source}: tensor {name} has shape {tensors[name].shape}, expected {shape}")
-    module.load_weights([(name, array.astype(dtype)) for name, array in tensors.items()])
+    for name, parameter in expected.items():
+        given = tensors[name]
+        if given.shape != parameter.shape:
+            raise WeightsError(f"{source}: tensor {name} has shape {given.shape}, expected {parameter.shape}")
+        if _is_float(given) != _is_float(parameter):
+            raise WeightsError(f"{source}: tensor {name} is {given.dtype}, which its layer cannot hold")
+    module.load_weights([(n, array.astype(dtype) if _is_float(array) else array) for n, array in tensors.items()])
+
+
+def _is_float(array: mx.array) -> bool:
+    return mx.issubdtype(array.dtype, mx.floating)
 
 
 def named_parameters(module: nn.Module) -> dict[str, mx.array]:
