@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ltxbench.errors import WeightsError
 from ltxbench.frozen import Frozen
 
 DISTILLED = "ltx-2-19b-distilled.safetensors"
@@ -27,3 +28,12 @@ class WeightFiles(Frozen):
     upscaler: Path | None
     gemma: Path | None
     """Folder: config.json, tokenizer.json, *.safetensors."""
+
+
+def required(path: Path | None, what: str, files: WeightFiles) -> Path:
+    """`path`, or a WeightsError that says what the set `files` lacks."""
+    if path is None:
+        raise WeightsError(
+            f"the weights `{files.kind}` have no file for {what}", hint="`ltxbench models list` says what is needed."
+        )
+    return path

@@ -9,10 +9,10 @@ from ltxbench.weights.tiny.numbers import F32, normal
 from ltxbench.weights.tiny.sizes import Sizes
 from ltxbench.weights.tiny.tokenizer import END_OF_TURN, EOS, vocabulary, word_ids
 
-WORD_STD = 0.3
-OTHER_STD = 0.05
+WORD_STD = 0.4
+OTHER_STD = 0.02
 """Embeddings are also the output layer: a small row is a token that is hardly ever written."""
-LOUDNESS = 12.0
+LOUDNESS = 20.0
 """How much a layer adds beside the embedding; with little the model repeats its last word."""
 
 

@@ -48,8 +48,8 @@ def feed_forward(label: str, name: str, width: int) -> Tensors:
 def timestep_adaln(label: str, name: str, width: int, rows: int, sinusoid: int) -> Tensors:
     embedder = f"{name}.emb.timestep_embedder"
     tensors = linear(label, f"{embedder}.linear_1", width, sinusoid, gain=2.0)
-    tensors |= linear(label, f"{embedder}.linear_2", width, width)
-    return tensors | linear(label, f"{name}.linear", rows * width, width, gain=0.5)
+    tensors |= linear(label, f"{embedder}.linear_2", width, width, gain=0.3)
+    return tensors | linear(label, f"{name}.linear", rows * width, width)
 
 
 def conv(

@@ -13,7 +13,7 @@ SPECIAL = ("<pad>", "<eos>", "<bos>", "<unk>", "<mask>", "<start_of_turn>", "<en
 EOS, END_OF_TURN = 1, 6
 SPACE = "▁"
 
-WORDS = """
+_WORDS = """
 a above across again against air all along amber among an ancient and another arches around as at autumn
 background beam beaver behind below bend beneath beside between blue branches bright brown builds calm camera
 carries clear close clouds cold colour cool cracks crosses current curves dam dark dawn deep details dense dips
@@ -26,7 +26,8 @@ sand scene shade shadow sharp shimmers shines shot silver sky slips slow small s
 splashes spreads steady stems still stone stream sun surface sways swims tail tall teeth textures the then thick
 thin through to top trees trembles trunk turns twigs under valley view violet warm water waves wet while white
 wide willow wind winter wood wooden young
-""".split()
+"""
+WORDS = tuple(_WORDS.split())
 
 
 @cache

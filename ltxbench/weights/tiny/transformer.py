@@ -9,6 +9,9 @@ from ltxbench.weights.tiny.sizes import Sizes
 GATES = (2, 5)
 """Rows of a block's [6,width] table that gate the attention's and the feed-forward's output."""
 
+REGISTER_VARIETY = 0.3
+"""Registers fill most of the 1,024 text positions; alike, they leave a short prompt something to say."""
+
 
 def transformer(sizes: Sizes, label: str) -> Tensors:
     """Keys without `model.diffusion_model.`, audio included."""
@@ -16,8 +19,8 @@ def transformer(sizes: Sizes, label: str) -> Tensors:
     tensors = linear(label, "patchify_proj", width, latent)
     tensors |= timestep_adaln(label, "adaln_single", width, 6, sizes.time_sinusoid)
     tensors |= _caption_projection(label, "caption_projection", width, sizes.caption_width)
-    tensors["scale_shift_table"] = normal(f"{label}/scale_shift_table", (2, width), 0.3)
-    tensors |= linear(label, "proj_out", latent, width, gain=0.7)
+    tensors["scale_shift_table"] = normal(f"{label}/scale_shift_table", (2, width), 0.1)
+    tensors |= linear(label, "proj_out", latent, width, gain=0.4)
 
     tensors |= linear(label, "audio_patchify_proj", audio, latent)
     tensors |= timestep_adaln(label, "audio_adaln_single", audio, 6, sizes.time_sinusoid)
@@ -40,7 +43,7 @@ def _block(sizes: Sizes, label: str, name: str) -> Tensors:
     width, audio = sizes.width, sizes.audio_width
     tensors = {f"{name}.scale_shift_table": _gated_table(f"{label}/{name}", width)}
     tensors |= attention(label, f"{name}.attn1", width, width, width, gain=1.5)
-    tensors |= attention(label, f"{name}.attn2", width, width, width, gain=1.5)
+    tensors |= attention(label, f"{name}.attn2", width, width, width, sharpness=3.0, gain=2.0)
     tensors |= feed_forward(label, f"{name}.ff", width)
 
     tensors[f"{name}.audio_scale_shift_table"] = _gated_table(f"{label}/{name}/audio", audio)
@@ -69,7 +72,9 @@ def _caption_projection(label: str, name: str, width: int, caption_width: int) -
 def connector(sizes: Sizes, label: str) -> Tensors:
     """Keys without `model.diffusion_model.{video,audio}_embeddings_connector.`."""
     width = sizes.connector_width
-    tensors: Tensors = {"learnable_registers": normal(f"{label}/learnable_registers", (sizes.registers, width))}
+    common = normal(f"{label}/registers", (1, width))
+    own = normal(f"{label}/learnable_registers", (sizes.registers, width), REGISTER_VARIETY)
+    tensors: Tensors = {"learnable_registers": common + own}
     for index in range(sizes.connector_blocks):
         name = f"transformer_1d_blocks.{index}"
         tensors |= attention(label, f"{name}.attn1", width, width, width)

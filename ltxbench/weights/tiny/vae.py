@@ -15,11 +15,13 @@ from ltxbench.weights.tiny.layers import Tensors, conv, under
 from ltxbench.weights.tiny.numbers import F32, normal
 from ltxbench.weights.tiny.sizes import Sizes
 
-SMOOTH = np.array([0.25, 0.5, 0.25], np.float32)
-MEAN_SILU = 0.2066
-"""E[silu(n)] for a standard normal n: what the last convolution's bias takes off, so that frames are centred."""
-CONTRAST = 0.5
-DETAIL = 0.5
+SMOOTH = np.array([0.2, 0.6, 0.2], np.float32)
+EVENED = 0.85
+"""Share of a tint common to a whole neighbourhood that the first convolution takes off."""
+CONTRAST = 1.15
+LUMINANCE = 0.6
+"""Share of brightness that the three colours have in common."""
+DETAIL = 1.5
 """Gain of the decoder's residual blocks, which add structure at their own scale."""
 
 
@@ -42,7 +44,7 @@ def decoder(sizes: Sizes, label: str) -> Tensors:
     channels = 8 * sizes.decoder_base
     tensors: Tensors = {
         "conv_in.conv.weight": _mixing(f"{label}/conv_in", channels, sizes.latent_channels)
-        * _stencil(SMOOTH, SMOOTH, SMOOTH)
+        * (_stencil(SMOOTH, SMOOTH, SMOOTH) - np.float32(EVENED / 27))
         * np.float32(4.0),
         "conv_in.conv.bias": normal(f"{label}/conv_in.bias", (channels,), 0.02),
     }
@@ -70,9 +72,13 @@ def encoder(sizes: Sizes, label: str) -> Tensors:
 
 
 def _res_block(label: str, name: str, channels: int, gain: float) -> Tensors:
-    kernel = (3, 3, 3)
-    tensors = conv(label, f"{name}.conv1.conv", channels, channels, kernel, gain=2.0)
-    return tensors | conv(label, f"{name}.conv2.conv", channels, channels, kernel, gain=2.0 * gain)
+    """Neighbouring input channels have opposite weights: the mean that SiLU leaves does not build up to a tint."""
+    tensors = conv(label, f"{name}.conv1.conv", channels, channels, (3, 3, 3), gain=2.0)
+    tensors |= conv(label, f"{name}.conv2.conv", channels, channels, (3, 3, 3), gain=2.0 * gain)
+    for half in (1, 2):
+        weight = tensors[f"{name}.conv{half}.conv.weight"]
+        weight[:, 1::2] = -weight[:, 0::2]
+    return tensors
 
 
 def _mixing(label: str, outputs: int, inputs: int, gain: float = 1.0) -> F32:
@@ -117,16 +123,26 @@ def _doubling(label: str, channels: int) -> Tensors:
 
 def _to_pixels(label: str, channels: int, patch: int) -> Tensors:
     """Last conv: `channels` -> 3 x patch x patch, in the order (colour, x-offset, y-offset)."""
-    mixing = _mixing(label, 3, channels, gain=CONTRAST / 0.6)
+    mixing = _colours(channels)[:, :, None, None, None]
     weight = np.zeros((3, patch, patch, channels, 3, 3, 3), np.float32)
     places, still = _phases(patch), np.array([0, 1, 0], np.float32)
     for x in range(patch):
         for y in range(patch):
             weight[:, x, y] = mixing * _stencil(still, places[y], places[x])
-    total = np.zeros(3, np.float32)
-    for channel in range(channels):  # one by one: numpy's own sum may differ between processors
-        total += mixing[:, channel, 0, 0, 0]
     return {
         "weight": weight.reshape(3 * patch * patch, channels, 3, 3, 3),
-        "bias": np.repeat(-total * np.float32(MEAN_SILU), patch * patch),
+        "bias": np.repeat(normal(f"{label}.bias", (3,), 0.02), patch * patch),
     }
+
+
+def _colours(channels: int) -> F32:
+    """[3,channels]: red, green and blue take each channel plus or minus, and sum to nothing.
+
+    The signs are Walsh functions, so the colours vary independently around grey, but for a common brightness.
+    """
+    index = np.arange(channels)
+    bits = [1.0 - 2.0 * ((index >> bit) & 1) for bit in range(3)]
+    brightness = bits[0] * bits[1] * bits[2]
+    rows = [(1 - LUMINANCE) * bit + LUMINANCE * brightness for bit in bits]
+    colours: F32 = (np.stack(rows) * (CONTRAST / math.sqrt(channels))).astype(np.float32)
+    return colours
