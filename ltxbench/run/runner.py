@@ -1,0 +1,237 @@
+"""Runs the cases of a matrix one after the other, each in a process of its own, and stores what they leave."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import ltxbench
+from ltxbench.errors import LtxbenchError, ResourceError, UsageError
+from ltxbench.matrix.case import Case, Matrix
+from ltxbench.measure.blas import find_blas, preload_environment
+from ltxbench.measure.machine import describe_machine
+from ltxbench.run import store
+from ltxbench.run.collect import Collector
+from ltxbench.run.engine import EnhanceJob, GenerateJob
+from ltxbench.run.events import Event
+from ltxbench.run.files import make_folder
+from ltxbench.run.interrupts import Interrupts, interrupts
+from ltxbench.run.listener import Listener
+from ltxbench.run.records import EnhancementRecord, Outcome, Phase, RunRecord, Weights
+from ltxbench.run.store import RunFolder
+from ltxbench.run.supervisor import Ended, supervise
+from ltxbench.run.worker import WorkerJob
+from ltxbench.weights.files import WeightFiles
+
+CASE_LIMIT_S = 12 * 3600.0
+PROBE_LIMIT_S = 600.0
+SPARE_BYTES = 64 << 20  # records, series, output and the page
+VIDEO_BYTES_PER_PIXEL = 0.5  # of the encoder at its setting, noise being the worst
+
+
+def run_matrix(
+    matrix: Matrix,
+    cases: Sequence[Case],
+    weights: WeightFiles,
+    *,
+    root: Path,
+    engine: str = "mlx",
+    listener: Listener | None = None,
+    weights_digest: str | None = None,
+    case_limit_s: float | None = CASE_LIMIT_S,
+    command: Sequence[str] | None = None,
+) -> RunFolder:
+    """Runs `cases` of `matrix` in the matrix's order and returns the run as stored under `root`.
+
+    A case that fails stays in the run with its outcome, and the next one goes on. After a first Ctrl-C the running case
+    ends as interrupted and the rest has no record.
+
+    Raises UsageError for an unknown engine or script, ResourceError when the disk cannot take the run or fills up, the
+    worker's own error when the prompt cannot be enhanced, KeyboardInterrupt when it is interrupted before the first
+    case or twice.
+    """
+    _check_engine(engine)
+    _check_space(root, cases)
+    with interrupts() as asked:
+        accelerator = _probe(engine, asked)
+        record = RunRecord(
+            id=store.new_run_id(),
+            ltxbench_version=ltxbench.__version__,
+            created_utc=_now(),
+            matrix=matrix,
+            machine=describe_machine(accelerator),
+            weights=Weights(kind=weights.kind, synthetic=weights.synthetic, digest=weights_digest),
+            command=tuple(command if command is not None else ["ltxbench", *sys.argv[1:]]),
+            conditioning=matrix.conditioning,
+            conditioning_sha256=_sha256(matrix.conditioning),
+            selected=tuple(case.name for case in _in_order(matrix, cases)),
+        )
+        session = _Session(
+            run=store.create(root, record),
+            weights=weights,
+            engine=engine,
+            listener=listener or Listener(),
+            asked=asked,
+            case_limit_s=case_limit_s,
+        )
+        if engine == "mlx" and accelerator is None:
+            session.use_fast_blas()
+        session.listener.run_started(session.run, _in_order(matrix, cases))
+        if matrix.conditioning is None:
+            session.enhance()
+        for number, case in enumerate(matrix.cases, start=1):
+            if case.name in record.selected and not asked.asked:
+                session.run_case(case, number)
+        return session.run
+
+
+@dataclass
+class _Session:
+    """A run in the making."""
+
+    run: RunFolder
+    weights: WeightFiles
+    engine: str
+    listener: Listener
+    asked: Interrupts
+    case_limit_s: float | None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def use_fast_blas(self) -> None:
+        blas = find_blas()
+        self.environment = preload_environment(blas)
+        if blas.hint:
+            self.listener.note(blas.hint)
+
+    def enhance(self) -> None:
+        """Writes the conditioning that all cases share, once."""
+        matrix = self.run.record.matrix
+        seed = matrix.cases[0].seed
+        self.listener.enhancement_started()
+        job = EnhanceJob(prompt=matrix.prompt, seed=seed, weights=self.weights)
+        folder = self.run.path / store.ENHANCE
+        make_folder(folder)
+        collector, ended = self._supervise(job, folder)
+        if collector.enhanced is None or collector.verdict(ended)[0] is not Outcome.OK:
+            raise _as_error(collector, ended, "the prompt could not be enhanced")
+        text = collector.enhanced
+        sha256 = _sha256(text)
+        assert sha256 is not None
+        enhancement = EnhancementRecord(
+            text=text,
+            text_sha256=sha256,
+            seed=seed,
+            duration_s=sum(phase.duration_s for phase in collector.phases if phase.phase is Phase.ENHANCE),
+        )
+        changed = {"conditioning": text, "conditioning_sha256": sha256, "enhancement": enhancement}
+        self.run = replace(self.run, record=self.run.record.model_copy(update=changed))
+        store.write_record(self.run.path / store.RUN_FILE, self.run.record)
+        self.listener.enhancement_ended(text)
+
+    def run_case(self, case: Case, number: int) -> None:
+        """Raises ResourceError when the disk filled up, after the case's record is written if it can be."""
+        matrix, conditioning = self.run.record.matrix, self.run.record.conditioning
+        assert conditioning is not None
+        self.listener.case_started(case)
+        job = GenerateJob(case=case, prompt=conditioning, negative_prompt=matrix.negative_prompt, weights=self.weights)
+        folder = self.run.case_folder(case.name)
+        make_folder(folder)
+        started_utc = _now()
+        collector, ended = self._supervise(job, folder)
+        record = collector.record(case, number, started_utc, ended)
+        self.run = store.write_case(self.run, record, collector.memory_csv() if collector.samples else None)
+        self.listener.case_ended(record)
+        if collector.failed is not None and collector.failed.exit_code == ResourceError.exit_code:
+            raise ResourceError(collector.failed.message, hint=collector.failed.hint)
+
+    def _supervise(self, task: EnhanceJob | GenerateJob, folder: Path) -> tuple[Collector, Ended]:
+        collector = Collector()
+
+        def emit(event: Event) -> None:
+            collector(event)
+            self.listener.event(event)
+
+        ended = supervise(
+            WorkerJob(engine=self.engine, task=task, folder=folder.absolute()),
+            emit,
+            output=folder / store.OUTPUT_FILE,
+            limit_s=self.case_limit_s,
+            environment=self.environment,
+            interrupts=self.asked,
+        )
+        return collector, ended
+
+
+def _probe(engine: str, asked: Interrupts) -> str | None:
+    """Starts the engine once and asks for its accelerator."""
+    collector = Collector()
+    with tempfile.TemporaryDirectory(prefix="ltxbench-") as folder:
+        ended = supervise(
+            WorkerJob(engine=engine, folder=Path(folder)),
+            collector,
+            output=Path(folder) / store.OUTPUT_FILE,
+            limit_s=PROBE_LIMIT_S,
+            interrupts=asked,
+        )
+    if collector.verdict(ended)[0] is not Outcome.OK:
+        raise _as_error(collector, ended, "the engine could not be started")
+    return collector.accelerator
+
+
+def _as_error(collector: Collector, ended: Ended, what: str) -> BaseException:
+    """The worker's own error where it told one."""
+    outcome, failure = collector.verdict(ended)
+    if outcome is Outcome.INTERRUPTED:
+        return KeyboardInterrupt()
+    told = collector.failed
+    kinds = {kind.exit_code: kind for kind in LtxbenchError.__subclasses__()}
+    if told is not None and told.exit_code in kinds:
+        return kinds[told.exit_code](f"{what}: {told.message}", hint=told.hint)
+    message = failure.message if failure else "it gave no result"
+    last = ended.output_tail.strip().splitlines()[-1:]
+    return LtxbenchError(f"{what}: {message}", hint=f"It printed last: {last[0]}" if last else None)
+
+
+def _check_engine(engine: str) -> None:
+    kind, _, argument = engine.partition(":")
+    if kind == "scripted":
+        from ltxbench.run.scripted import Script
+
+        Script.load(Path(argument))
+    elif engine != "mlx":
+        raise UsageError(f"no engine {engine!r}", hint="There are mlx and scripted:FILE.")
+
+
+def _check_space(root: Path, cases: Sequence[Case]) -> None:
+    """Roughly: better told now than after the first hours."""
+    pixels = sum(case.width * case.height * case.frames for case in cases)
+    needed = SPARE_BYTES + int(VIDEO_BYTES_PER_PIXEL * pixels)
+    free = shutil.disk_usage(next(_existing(root))).free
+    if free < needed:
+        raise ResourceError(
+            f"{root}: {free >> 20:,} MiB are free, this run may need {needed >> 20:,} MiB",
+            hint="Free some space, or put the runs elsewhere with --runs.",
+        )
+
+
+def _existing(path: Path) -> Iterator[Path]:
+    return (folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
+
+
+def _in_order(matrix: Matrix, cases: Sequence[Case]) -> list[Case]:
+    names = {case.name for case in cases}
+    return [case for case in matrix.cases if case.name in names]
+
+
+def _sha256(text: str | None) -> str | None:
+    return None if text is None else hashlib.sha256(text.encode()).hexdigest()
+
+
+def _now() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
