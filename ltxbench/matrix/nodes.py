@@ -55,7 +55,7 @@ def parse(text: str, path: Path) -> Node:
         problem = str(error.problem or error.context)
         if error.context and error.context_mark:
             problem += f" ({error.context} that starts in line {error.context_mark.line + 1})"
-        hint = "Indent with spaces, not tabs." if "\\t" in problem or "tab character" in problem else None
+        hint = "Indent with spaces, not tabs." if mark and _starts_with_tab(text, mark.line) else None
         line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
         raise MatrixError(f"not YAML: {problem}", path=path, line=line, column=column, hint=hint) from error
     except (yaml.YAMLError, ValueError, OverflowError) as error:
@@ -127,3 +127,8 @@ def _mark(event: yaml.Event) -> Mark:
     mark = event.start_mark
     assert mark is not None
     return Mark(mark.line + 1, mark.column + 1)
+
+
+def _starts_with_tab(text: str, line: int) -> bool:
+    lines = text.splitlines()
+    return line < len(lines) and lines[line].lstrip(" ").startswith("\t")

@@ -51,7 +51,7 @@ def extra_lora(node: Node) -> ExtraLora:
         return ExtraLora(path=str(kinds.text()(node)))
     fields, mistakes = _read_entries(node, LORA)
     if mistakes:
-        raise mistakes[0]
+        raise Mistake(mistakes[0].at, f"has a wrong entry: {mistakes[0].message}")
     return ExtraLora.model_validate({key: located.value for key, located in fields.items()})
 
 
