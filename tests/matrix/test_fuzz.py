@@ -67,7 +67,7 @@ def fuzzed(strategy: st.SearchStrategy[str]) -> st.SearchStrategy[bytes]:
 
 @pytest.mark.parametrize("strategy", [FILES, CASES, st.text(max_size=60)], ids=["files", "cases", "texts"])
 def test_no_text_ends_in_anything_but_a_matrix_or_a_message(strategy: st.SearchStrategy[str]) -> None:
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=40, deadline=None)
     @given(fuzzed(strategy))
     def check(data: bytes) -> None:
         outcome(data)
@@ -76,7 +76,7 @@ def test_no_text_ends_in_anything_but_a_matrix_or_a_message(strategy: st.SearchS
 
 
 def test_no_bytes_end_in_anything_but_a_matrix_or_a_message() -> None:
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=40, deadline=None)
     @given(st.binary(max_size=60))
     def check(data: bytes) -> None:
         outcome(data)
@@ -85,7 +85,7 @@ def test_no_bytes_end_in_anything_but_a_matrix_or_a_message() -> None:
 
 
 def test_no_damage_to_a_good_file_ends_in_anything_but_a_matrix_or_a_message() -> None:
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=40, deadline=None)
     @given(st.integers(0, len(VALID)), st.integers(0, 40), SCALARS)
     def check(start: int, length: int, patch: str) -> None:
         outcome((VALID[:start] + patch + VALID[start + length :]).encode("utf-8", "surrogatepass"))

@@ -41,7 +41,7 @@ def test_unknown_keys_are_found_in_every_part_of_the_file() -> None:
         "m.yaml:4:30: `colour` is not a key of a group",
         "m.yaml:5:32: `text` is not a key of a section",
         "m.yaml:6:12: `name` is not a key of `defaults`",
-        "m.yaml:7:36: `loras` has a wrong entry: `weight` is not a key of a LoRA",
+        "m.yaml:7:37: `loras` has a wrong entry: `weight` is not a key of a LoRA",
     ]
 
 
