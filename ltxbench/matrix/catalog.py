@@ -13,9 +13,10 @@ SUFFIXES = (".yaml", ".yml")
 
 def available(folder: Path = FOLDER) -> list[str]:
     """The names that `find` knows in a folder."""
-    if not folder.is_dir():
+    try:
+        return sorted({path.stem for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file()})
+    except OSError:  # no such folder, or one that may not be read
         return []
-    return sorted({path.stem for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file()})
 
 
 def find(name_or_path: str, folder: Path = FOLDER) -> Path:

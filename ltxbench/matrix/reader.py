@@ -37,10 +37,12 @@ def read(source: Source) -> Matrix:
     problems = Problems(source.path)
     root = parse(source.text, source.path)
     top = read_fields(root, FILE, problems)
+    before = len(problems)
     groups = _groups(top, problems)
+    known = None if "groups" in top and len(problems) > before else [group.name for group in groups]
     sections = _records(top, "sections", SECTION, Section, problems)
     drafts, defaults = _drafts(top, root.at, problems)
-    cases = [_case(draft, defaults, groups, problems) for draft in drafts]
+    cases = [_case(draft, defaults, known, problems) for draft in drafts]
     _check_names(drafts, problems)
     stills = _stills(top.get("stills"), cases, problems)
     _check_enhanced(top, problems)
@@ -91,15 +93,14 @@ def _drafts(top: Fields, at: Mark, problems: Problems) -> tuple[list[Draft], Fie
     return [draft for one in plans for draft in expand(one, problems)] if sound else [], defaults
 
 
-def _case(draft: Draft, defaults: Fields, groups: Sequence[Group], problems: Problems) -> Case:
+def _case(draft: Draft, defaults: Fields, groups: Sequence[str] | None, problems: Problems) -> Case:
     given = {**defaults, **draft.fields}
     case = rules.resolve(draft.name, draft.title, defaults, draft.fields)
     for mistake in rules.mistakes(case, draft.fields, given, draft.at):
         problems.add(mistake.at, mistake.message)
-    known = [group.name for group in groups]
-    if case.group is not None and case.group not in known:
-        allowed = f"; allowed: {', '.join(known)}" if known else "; declare it under `groups`"
-        near = did_you_mean(case.group, known)
+    if case.group is not None and groups is not None and case.group not in groups:
+        allowed = f"; allowed: {', '.join(groups)}" if groups else "; declare it under `groups`"
+        near = did_you_mean(case.group, groups)
         problems.add(given["group"].at, f"case `{case.name}`: there is no group {quoted(case.group)}{near}{allowed}")
     warned = " ".join(rules.warnings(case))
     return case.model_copy(update={"warning": warned}) if warned and not case.warning else case

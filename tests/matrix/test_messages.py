@@ -181,6 +181,10 @@ def test_a_broken_case_does_not_hide_what_is_wrong_in_another() -> None:
     assert [line.split(":")[1] for line in lines] == ["4", "5"]
 
 
+def test_a_broken_group_is_not_reported_again_by_its_cases() -> None:
+    assert "a group needs `title`" in complaint("cases: [{name: a, group: g}]\ngroups: [{name: g}]")
+
+
 def test_a_quoted_value_is_shortened_and_shown_harmlessly() -> None:
     message = complaint(f'cases: [{{name: a, model: "{"x" * 500}\\u202e"}}]')
     assert "x" * 59 + "…`" in message
