@@ -66,6 +66,8 @@ class GenerateJob(Frozen):
 class Generated:
     frames: npt.NDArray[np.uint8]
     """[F,H,W,3], RGB."""
+    latent: npt.NDArray[np.float32] | None = None
+    """[1,C,F,H,W], normalised, as it was decoded; None where there is none."""
 
 
 class Engine(Protocol):
