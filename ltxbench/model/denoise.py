@@ -61,7 +61,7 @@ def denoise(
 
     for step, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         with on_step(float(sigma), guidance.forwards):
-            levels = mx.array([sigma], mx.float32) if mask is None else mask * float(sigma)
+            levels = mx.array([float(sigma)], mx.float32) if mask is None else mask * float(sigma)
             denoised = predict(latent, levels)
             if mask is not None:
                 denoised = denoised * mask[..., None] + clean * (1 - mask[..., None])

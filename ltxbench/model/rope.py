@@ -13,6 +13,7 @@ import mlx.core as mx
 import numpy as np
 import numpy.typing as npt
 
+from ltxbench.model.float32 import linspace
 from ltxbench.model.fused import fused
 from ltxbench.model.transformer_config import Precision, RopeType
 
@@ -39,8 +40,7 @@ class Rope:
         count = self.dim // (2 * len(self.max_pos))
         if self.precision is Precision.FLOAT64:
             return np.asarray(self.theta ** np.linspace(0, 1, count) * (math.pi / 2), np.float32)
-        exponents = np.linspace(0, 1, count).astype(np.float32)
-        grid = (self.theta ** exponents.astype(np.float64)).astype(np.float32)
+        grid = (self.theta ** linspace(0, 1, count).astype(np.float64)).astype(np.float32)
         return grid * np.float32(math.pi) / np.float32(2)
 
     def coordinates(self, positions: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

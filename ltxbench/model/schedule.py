@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ltxbench.errors import UsageError
 from ltxbench.matrix.case import Case, Schedule, Stage
+from ltxbench.model.float32 import linspace
 
 Sigmas = npt.NDArray[np.float32]
 
@@ -43,7 +44,7 @@ def dev_sigmas(steps: int, tokens: int = MAX_TOKENS) -> Sigmas:
     """
     if steps < 1:
         raise UsageError(f"a schedule needs at least one step, not {steps}")
-    return _with_zero(_stretch(_shift(_uniform(steps), tokens)))
+    return _with_zero(_stretch(_shift(linspace(1, 0, steps + 1)[:-1], tokens)))
 
 
 def time_shifted_distilled_sigmas(tokens: int) -> Sigmas:
@@ -75,17 +76,6 @@ def sigmas_for(case: Case, stage: Stage) -> Sigmas:
             hint="The distilled weights were trained for these noise levels only.",
         )
     return sigmas
-
-
-def _uniform(steps: int) -> Sigmas:
-    """1, 1 - 1/steps, ..., 1/steps.
-
-    torch.linspace rounds the step to float32 and counts from the nearer end; one rounding each.
-    """
-    index = np.arange(steps, dtype=np.float64)
-    step = np.float64(_ONE / np.float32(steps))
-    from_start, from_end = 1 - step * index, step * (steps - index)
-    return np.where(index < (steps + 1) // 2, from_start, from_end).astype(np.float32)
 
 
 def _shift(sigmas: Sigmas, tokens: int) -> Sigmas:

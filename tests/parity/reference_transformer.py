@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from ltx_core.components.diffusion_steps import EulerDiffusionStep
+from ltx_core.components.guiders import MultiModalGuider, MultiModalGuiderParams
+from ltx_core.components.patchifiers import VideoLatentPatchifier
 from ltx_core.guidance.perturbations import (
     BatchedPerturbationConfig,
     Perturbation,
@@ -17,11 +20,15 @@ from ltx_core.guidance.perturbations import (
     PerturbationType,
 )
 from ltx_core.model.transformer.modality import Modality
-from ltx_core.model.transformer.model import LTXModel
+from ltx_core.model.transformer.model import LTXModel, X0Model
 from ltx_core.model.transformer.model_configurator import LTXModelConfigurator, LTXVideoOnlyModelConfigurator
+from ltx_core.tools import VideoLatentTools
+from ltx_core.types import VideoLatentShape
 from safetensors.torch import save_file
 
 PREFIX = "model.diffusion_model."
+
+torch.set_num_threads(1)  # The tensors are tiny: handing them between threads costs more than computing them.
 
 # The 19B's values for everything that is not a size.
 LAYOUT_19B: dict[str, Any] = {
@@ -99,7 +106,7 @@ def randomize(module: torch.nn.Module, seed: int) -> None:
             value = 1 + 0.2 * noise
         else:
             value = 0.2 * noise
-        # Stored checkpoints are in bfloat16: with weights that it can hold, precision is compared in the arithmetic only.
+        # Weights that bfloat16 can hold, as in published files: what is compared is the arithmetic's precision alone.
         parameter.data = value.bfloat16().float()
 
 
@@ -147,10 +154,6 @@ class Inputs:
 
 def official_positions(grid: tuple[int, int, int], fps: float, batch: int = 1) -> torch.Tensor:
     """[B, 3, N, 2], as the official pipeline's latent tools make them."""
-    from ltx_core.components.patchifiers import VideoLatentPatchifier
-    from ltx_core.tools import VideoLatentTools
-    from ltx_core.types import VideoLatentShape
-
     tools = VideoLatentTools(VideoLatentPatchifier(1), VideoLatentShape(batch, 1, *grid), fps)
     return tools.create_initial_state(device="cpu", dtype=torch.float32).positions
 
@@ -169,15 +172,12 @@ def random_inputs(
     section = config["transformer"]
     generator = torch.Generator().manual_seed(seed)
     tokens = int(np.prod(grid))
+    latent = torch.randn(batch, tokens, section["in_channels"], generator=generator)
+    context = torch.randn(batch, text_tokens, section["caption_channels"], generator=generator)
     timesteps = torch.rand(batch, tokens if per_token else 1, generator=generator)
     if sigma is not None:
         timesteps = torch.full_like(timesteps, sigma)
-    return Inputs(
-        latent=torch.randn(batch, tokens, section["in_channels"], generator=generator),
-        positions=official_positions(grid, fps, batch),
-        context=torch.randn(batch, text_tokens, section["caption_channels"], generator=generator),
-        timesteps=timesteps,
-    )
+    return Inputs(latent, official_positions(grid, fps, batch), context, timesteps)
 
 
 def skip_self_attention(blocks: list[int], batch: int = 1) -> BatchedPerturbationConfig:
@@ -194,3 +194,44 @@ def official_velocity(
     perturbations = skip_self_attention(skip, batch) if skip is not None else BatchedPerturbationConfig.empty(batch)
     video, _ = module(video=inputs.modality(dtype), audio=None, perturbations=perturbations)
     return video.float()
+
+
+@torch.no_grad()
+def official_denoise(
+    module: LTXModel,
+    latent: torch.Tensor,
+    sigmas: torch.Tensor,
+    context: torch.Tensor,
+    positions: torch.Tensor,
+    *,
+    params: MultiModalGuiderParams | None = None,
+    negative_context: torch.Tensor | None = None,
+    denoise_mask: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """The official Euler loop for the video alone, from its own guider and stepper, all in float32.
+
+    latent [1, N, C], sigmas [steps + 1], contexts [1, T, caption_channels], positions [1, 3, N, 2],
+    denoise_mask [1, N, 1]; returns [1, N, C].
+    """
+    guider = MultiModalGuider(params or MultiModalGuiderParams(), negative_context)
+    stepper, model = EulerDiffusionStep(), X0Model(module)
+    mask = torch.ones(*latent.shape[:2], 1) if denoise_mask is None else denoise_mask
+    clean = latent
+
+    def predict(text: torch.Tensor, sigma: torch.Tensor, skip: list[int] | None = None) -> torch.Tensor:
+        modality = Modality(latent, sigma.reshape(1), mask * sigma, positions, text)
+        perturbations = skip_self_attention(skip) if skip else BatchedPerturbationConfig.empty(1)
+        denoised, _ = model(video=modality, audio=None, perturbations=perturbations)
+        return denoised
+
+    for step, sigma in enumerate(sigmas[:-1]):
+        uncond = perturbed = 0.0
+        cond = predict(context, sigma)
+        if guider.do_unconditional_generation():
+            uncond = predict(guider.negative_context, sigma)
+        if guider.do_perturbed_generation():
+            perturbed = predict(context, sigma, guider.params.stg_blocks)
+        denoised = guider.calculate(cond, uncond, perturbed, 0.0)
+        denoised = denoised * mask + clean * (1 - mask)
+        latent = stepper.step(latent, denoised, sigmas, step)
+    return latent
