@@ -22,7 +22,7 @@ def defined_symbols(path: Path) -> list[str]:
         sections = [_SECTION.unpack_from(data, offset + index * size) for index in range(count)]
         table = next(section for section in sections if section[1] == _DYNSYM)
         strings = sections[table[6]]
-    except (struct.error, StopIteration, IndexError):
+    except (struct.error, StopIteration, IndexError, OverflowError):
         raise ValueError(f"{path}: no symbol table") from None
     names = []
     for at in range(table[4], table[4] + table[5], _SYMBOL.size):

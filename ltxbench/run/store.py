@@ -168,10 +168,12 @@ def _copy_tree(source: Path, destination: Path) -> None:
 
 
 def frame(run: RunFolder) -> pd.DataFrame:
-    """One row a case: what it is, how it ended, times in seconds, memory in bytes, seconds by phase."""
+    """One row a case: what it is, how it ended, times in seconds, memory in bytes, `phase_<name>_s` by phase."""
     import pandas as pd
 
-    return pd.DataFrame([_row(case) for case in run.cases])
+    table = pd.DataFrame([_row(case) for case in run.cases])
+    kinds = {"_s": "float64", "_bytes": "Int64"}
+    return table.astype({name: kind for name in table.columns for end, kind in kinds.items() if name.endswith(end)})
 
 
 def _row(record: CaseRecord) -> dict[str, Any]:
@@ -193,10 +195,10 @@ def _row(record: CaseRecord) -> dict[str, Any]:
         **record.times.model_dump(),
         **record.memory.model_dump(),
     }
-    row |= {f"{phase.value}_s": _phase_s(record, phase) for phase in Phase}
+    row |= {f"phase_{phase.value}_s": _phase_s(record, phase) for phase in Phase}
     step_s = [step.step_s for step in record.steps]
     row["first_step_s"] = step_s[0] if step_s else None
-    row["denoising_s"] = _total(row[f"{phase.value}_s"] for phase in DENOISING)
+    row["denoising_s"] = _total(row[f"phase_{phase.value}_s"] for phase in DENOISING)
     row["frames_sha256"] = record.video.frames_sha256 if record.video else None
     return row
 

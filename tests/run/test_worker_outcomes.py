@@ -100,7 +100,7 @@ def test_an_exit_without_a_result_is_a_failure_whatever_its_code(run_case, code)
 
 def test_a_hanging_case_is_killed_at_its_limit_and_shows_where_it_hung(run_case):
     before = resource.getrusage(resource.RUSAGE_SELF)
-    record = run_case(Failure(kind=Fault.HANG), limit_s=2.0)
+    record = run_case(Failure(kind=Fault.HANG), limit_s=1.2)
     after = resource.getrusage(resource.RUSAGE_SELF)
     assert record.outcome is Outcome.TIMEOUT
     assert record.failure.phase is Phase.DENOISE_1
@@ -110,7 +110,7 @@ def test_a_hanging_case_is_killed_at_its_limit_and_shows_where_it_hung(run_case)
 
 
 def test_a_stopped_child_is_killed_at_its_limit(run_case):
-    record = run_case(Failure(kind=Fault.KILL, amount=signal.SIGSTOP), limit_s=2.0)
+    record = run_case(Failure(kind=Fault.KILL, amount=signal.SIGSTOP), limit_s=1.2)
     assert record.outcome is Outcome.TIMEOUT
 
 

@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ltxbench.errors import LtxbenchError, ResourceError, UsageError
+from ltxbench.run import store
+from ltxbench.run.listener import Listener
+from ltxbench.run.records import Outcome, Phase
+from ltxbench.run.runner import run_matrix
+from ltxbench.run.scripted import CaseScript, Failure, Fault, Script
+from tests.run.conftest import NO_WEIGHTS
+
+
+class Told(Listener):
+    """Writes down what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def run_started(self, run, cases):
+        self.told.append(f"run of {len(cases)}")
+
+    def enhancement_started(self):
+        self.told.append("enhancing")
+
+    def enhancement_ended(self, text):
+        self.told.append(f"enhanced: {text}")
+
+    def case_started(self, case):
+        self.told.append(f"{case.name} started")
+
+    def case_ended(self, record):
+        self.told.append(f"{record.case.name} {record.outcome.value}")
+
+
+@pytest.fixture
+def go(tmp_path, matrix, scripted):
+    def run(script: Script, matrix=matrix, cases=None, **options) -> store.RunFolder:
+        chosen = matrix.cases if cases is None else cases
+        return run_matrix(matrix, chosen, NO_WEIGHTS, root=tmp_path / "runs", engine=scripted(script), **options)
+
+    return run
+
+
+def test_every_case_is_stored_and_a_failed_one_does_not_stop_the_next(go):
+    told = Told()
+    script = Script(cases={"b": CaseScript(failure=Failure(kind=Fault.KILL, phase=Phase.DENOISE_2, step=1))})
+    run = go(script, listener=told)
+    assert [record.outcome for record in run.cases] == [Outcome.OK, Outcome.SIGNAL, Outcome.OK]
+    assert store.load(run.path) == run
+    assert told.told == ["run of 3", "a started", "a ok", "b started", "b signal", "c started", "c ok"]
+    assert run.video_path("a").name == "a.mp4"
+    assert run.video_path("b") is None
+    assert [phase.phase for phase in run.cases[2].phases].count("quantize") == 1
+    series = run.memory_series("b")
+    assert set(series["phase"].dropna()) >= {"load", "encode", "denoise-1", "upscale"}
+    assert run.record.conditioning == "A beaver."
+    assert run.record.enhancement is None
+    assert run.record.weights.synthetic
+
+
+def test_the_prompt_is_enhanced_once_and_all_cases_share_it(go, matrix):
+    told = Told()
+    enhanced = "A brown beaver, at dusk."
+    script = Script(enhanced=enhanced, default=CaseScript(phases={Phase.ENHANCE: 7.5}))
+    run = go(script, matrix=matrix.model_copy(update={"enhance": True}), cases=matrix.cases[:2], listener=told)
+    assert told.told[:3] == ["run of 2", "enhancing", f"enhanced: {enhanced}"]
+    assert run.record.conditioning == run.record.enhancement.text == enhanced
+    assert run.record.enhancement.duration_s == pytest.approx(7.5)
+    assert run.record.enhancement.text_sha256 == run.record.conditioning_sha256
+    assert store.load(run.path).record == run.record
+    assert (run.path / "enhance" / "output.txt").exists()
+
+
+def test_a_stored_enhanced_prompt_is_not_made_again(go, matrix):
+    told = Told()
+    stored = matrix.model_copy(update={"enhance": True, "enhanced": "Stored."})
+    run = go(Script(), matrix=stored, cases=matrix.cases[:1], listener=told)
+    assert "enhancing" not in told.told
+    assert run.record.conditioning == "Stored."
+
+
+def test_chosen_cases_run_in_the_matrix_order_with_its_numbers(go, matrix):
+    run = go(Script(accelerator="Scripted GPU"), cases=[matrix.cases[2], matrix.cases[0]])
+    assert [(record.number, record.case.name) for record in run.cases] == [(1, "a"), (3, "c")]
+    assert run.record.selected == ("a", "c")
+    assert run.record.machine.accelerator == "Scripted GPU"
+
+
+def test_an_enhancement_that_fails_ends_the_run_with_one_message(go, matrix):
+    script = Script(default=CaseScript(failure=Failure(kind=Fault.RAISE, phase=Phase.ENHANCE)))
+    with pytest.raises(LtxbenchError, match="could not be enhanced: ValueError: scripted failure"):
+        go(script, matrix=matrix.model_copy(update={"enhance": True}))
+
+
+def test_a_full_disk_in_a_case_ends_the_run_with_the_case_on_record(go, tmp_path):
+    script = Script(cases={"b": CaseScript(failure=Failure(kind=Fault.DISK_FULL))})
+    with pytest.raises(ResourceError, match="the disk is full"):
+        go(script)
+    run = store.load(store.latest(tmp_path / "runs", "small"))
+    assert [record.outcome for record in run.cases] == [Outcome.OK, Outcome.FAILED]
+
+
+def test_a_disk_without_room_is_told_before_anything_runs(go, matrix, tmp_path):
+    huge = matrix.cases[0].model_copy(update={"width": 1 << 24, "height": 1 << 24})
+    with pytest.raises(ResourceError, match="MiB are free"):
+        go(Script(), cases=[huge])
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("engine", ["torch", "scripted", "scripted:missing.json"])
+def test_an_unknown_engine_or_script_is_refused_before_anything_runs(matrix, tmp_path, engine):
+    with pytest.raises(UsageError):
+        run_matrix(matrix, matrix.cases, NO_WEIGHTS, root=tmp_path / "runs", engine=engine)
+    assert not (tmp_path / "runs").exists()
+
+
+DRIVER = """
+import sys
+from pathlib import Path
+from ltxbench.errors import LtxbenchError
+from ltxbench.matrix.case import Matrix
+from ltxbench.run import runner
+from ltxbench.run.listener import Listener
+from tests.run.conftest import NO_WEIGHTS
+
+class Loud(Listener):
+    def case_started(self, case):
+        print(case.name, flush=True)
+
+    def event(self, event):
+        print(event.event, flush=True)
+
+folder = Path(sys.argv[1])
+runner.SPARE_BYTES = runner.VIDEO_BYTES_PER_PIXEL = 0
+matrix = Matrix.model_validate_json((folder / "matrix.json").read_text())
+try:
+    engine = f"scripted:{folder}/script.json"
+    runner.run_matrix(matrix, matrix.cases, NO_WEIGHTS, root=Path(sys.argv[2]), engine=engine, listener=Loud())
+except LtxbenchError as error:
+    sys.exit(f"{type(error).__name__}: {error.message}")
+"""
+
+
+@pytest.fixture
+def driver(tmp_path, matrix, scripted):
+    """A program that runs the matrix as the command line does."""
+
+    def start(script: Script, root: Path, *before: str) -> subprocess.Popen[str]:
+        scripted(script)
+        (tmp_path / "matrix.json").write_text(matrix.model_dump_json())
+        return subprocess.Popen(
+            [*before, sys.executable, "-c", DRIVER, str(tmp_path), str(root)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[2],
+        )
+
+    return start
+
+
+SLOW = Script(cases={"b": CaseScript(pace=1.0, phases=dict.fromkeys(Phase, 0.0), steps=(60.0,))})
+
+
+def wait_for_step(process: subprocess.Popen[str], case: str) -> None:
+    lines = []
+    for line in process.stdout:
+        lines.append(line.strip())
+        if case in lines and lines[lines.index(case) :].count("phase-started") == 4:
+            return
+    pytest.fail(process.stderr.read())
+
+
+def test_one_interrupt_ends_the_case_and_keeps_what_there_is(driver, tmp_path):
+    process = driver(SLOW, tmp_path / "runs")
+    wait_for_step(process, "b")
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 0, errors
+    run = store.load(store.latest(tmp_path / "runs", "small"))
+    assert [record.outcome for record in run.cases] == [Outcome.OK, Outcome.INTERRUPTED]
+    assert run.cases[1].failure.phase is Phase.DENOISE_1
+
+
+def test_two_interrupts_stop_at_once_and_leave_no_process(driver, tmp_path):
+    process = driver(
+        Script(default=CaseScript(failure=Failure(kind=Fault.KILL, amount=signal.SIGSTOP))), tmp_path / "runs"
+    )
+    wait_for_step(process, "a")
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    begin = time.monotonic()
+    process.communicate(timeout=20)
+    assert time.monotonic() - begin < 5
+    assert process.returncode not in (0, None)
+    assert not processes_of(tmp_path)
+
+
+def test_a_killed_parent_leaves_no_worker_and_its_finished_cases_whole(driver, tmp_path):
+    process = driver(SLOW, tmp_path / "runs")
+    wait_for_step(process, "b")
+    process.kill()
+    process.communicate()
+    run = store.load(store.latest(tmp_path / "runs", "small"))
+    assert [record.outcome for record in run.cases] == [Outcome.OK]
+    deadline = time.monotonic() + 10
+    while processes_of(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not processes_of(tmp_path)
+
+
+def processes_of(folder: Path) -> list[int]:
+    """Workers whose standard output is of this test: their script is in its folder."""
+    import psutil
+
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        if "ltxbench.run.worker" in (process.info["cmdline"] or []) and process.is_running():
+            try:
+                if process.environ().get("PYTEST_CURRENT_TEST") == os.environ["PYTEST_CURRENT_TEST"]:
+                    found.append(process.pid)
+            except psutil.Error:
+                continue
+    return found
+
+
+def test_a_small_filesystem_that_fills_up_ends_with_one_message(driver, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ("unshare", "-rm", "sh", "-c", f'mount -t tmpfs -o size=48k none {disk} && exec "$@"', "sh")
+    if subprocess.run([*mount, "true"], capture_output=True).returncode:
+        pytest.skip("may not mount a filesystem here")
+    process = driver(Script(), disk / "runs", *mount)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    (line,) = errors.strip().splitlines()
+    assert line.startswith("ResourceError: ")
+    assert "the disk is full" in line
+
+
+def test_the_parent_imports_no_mlx():
+    code = "import sys, ltxbench.run.runner, ltxbench.run.progress; sys.exit('mlx' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
