@@ -200,7 +200,15 @@ def _commands(run: RunRecord) -> str:
     bench = f"make bench MATRIX={name}"
     if run.weights.kind != "tiny":
         bench += f" WEIGHTS={shlex.quote(run.weights.kind)}"
-    return f"# everything: run the cases, then write this page\n{bench}\n\n# this page alone, from the stored results\nmake report MATRIX={name}"
+    return "\n".join(
+        (
+            "# everything: run the cases, then write this page",
+            bench,
+            "",
+            "# this page alone, from the stored results",
+            f"make report MATRIX={name}",
+        )
+    )
 
 
 def _provenance(run: RunRecord) -> tuple[Definition, ...]:

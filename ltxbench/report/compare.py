@@ -44,7 +44,5 @@ def compare_with_twin(record: CaseRecord, twin: CaseRecord | None) -> TwinCompar
     return TwinComparison(f"#{twin.number} {twin.case.title}", anchor(twin.case), Table(columns, tuple(rows)), REMARK)
 
 
-def _row(
-    title: str, old: float | None, new: float | None, written: Callable[[float | None], str]
-) -> tuple[Cell, ...]:
+def _row(title: str, old: float | None, new: float | None, written: Callable[[float | None], str]) -> tuple[Cell, ...]:
     return Cell(title), Cell(written(old)), Cell(written(new)), Cell(fmt.change(new, old))

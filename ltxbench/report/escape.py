@@ -1,7 +1,7 @@
 """What strangers wrote, made harmless in GitHub-flavoured Markdown and in the HTML within it.
 
-Plain text is escaped with numeric character references alone: they mean the character itself in a paragraph, a table
-cell, an HTML block and an attribute, and never structure (CommonMark 0.31, section 2.5), so one function serves all four.
+Plain text is escaped with character references alone: they mean the character itself in a paragraph, a table cell, an
+HTML block and a double-quoted attribute, and never structure (CommonMark 0.31, 2.5), so one function serves all.
 """
 
 from __future__ import annotations
@@ -10,12 +10,22 @@ import re
 import unicodedata
 from urllib.parse import quote
 
-from markupsafe import Markup
 
-_STRUCTURE = frozenset("&<>\"'|*_`[]\\~$@")
-_LEADING_BLOCK = re.compile(r"[#+=-]|\d{1,9}[.)]")
+class Safe(str):
+    """Text that is part of the page as it stands: escaped already, or structure of our own."""
+
+    __slots__ = ()
+
+    def __html__(self) -> str:
+        return str(self)
+
+
+_NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
+_STRUCTURE = frozenset('&<>"|*`[]\\~$@')
+_UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")  # within a word it is no emphasis
+_LEADING_BLOCK = re.compile(r"(?:#{1,6}|[+-]|\d{1,9}[.)])(?=\s|$)|[=-](?=[\s=-]*$)")
 _AUTOLINK = re.compile(r"://|\bwww\.", re.IGNORECASE)
-_EMOJI = re.compile(r":(?=[\w+-]+:)")
+_EMOJI = re.compile(r":(?=[A-Za-z+-][\w+-]*:)")
 
 _JOINERS = "\u200c\u200d"  # part of emoji and of several scripts
 _INLINE_TAGS = frozenset({"b", "i", "em", "strong", "sub", "sup", "kbd", "code", "s", "del", "ins", "mark", "small"})
@@ -25,57 +35,68 @@ _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*)\s*(/?)>")
 _WEB_LINK = re.compile(r"<https?://[^\s<>]+>")
 _CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
-_SCRIPT_TARGET = re.compile(r"(\]\(\s*<?|^ {0,3}\[[^\]]*\]:\s*<?)\s*(?:javascript|vbscript|data)\s*:", re.IGNORECASE | re.MULTILINE)
+_SCRIPT_TARGET = re.compile(
+    r"(\]\(\s*<?|^ {0,3}\[[^\]]*\]:\s*<?)\s*(?:javascript|vbscript|data)\s*:", re.IGNORECASE | re.MULTILINE
+)
 
 
-def text(value: object) -> Markup:
+def text(value: object) -> Safe:
     """One line of plain text for any place on the page but a code span or a fence."""
     if hasattr(value, "__html__"):
-        return Markup(value)
+        return Safe(value)
     plain = " ".join(visible(str(value)).split())
     special = {index for index, character in enumerate(plain) if character in _STRUCTURE}
     leading = _LEADING_BLOCK.match(plain)
     if leading:
         special.add(leading.end() - 1)
+    special |= {match.start() for match in _UNDERSCORE.finditer(plain)}
     special |= {match.end() - 1 for match in _AUTOLINK.finditer(plain)}
     special |= {match.start() for match in _EMOJI.finditer(plain)}
-    return Markup("".join(f"&#{ord(char)};" if index in special else char for index, char in enumerate(plain)))
+    escaped = (_NAMED.get(char, f"&#{ord(char)};") if index in special else char for index, char in enumerate(plain))
+    return Safe("".join(escaped))
 
 
-def paragraphs(value: str) -> Markup:
+def unbroken(value: object) -> Safe:
+    """Plain text that stays on one line, such as a figure and its unit."""
+    return Safe(text(value).replace(" ", "&nbsp;"))
+
+
+def paragraphs(value: str) -> Safe:
     """Plain text of several lines, for one block: line ends become `<br>`."""
     lines = [text(line) for line in value.strip().splitlines()]
-    return Markup("<br>").join(lines)
+    return Safe("<br>".join(lines))
 
 
-def code(value: object) -> Markup:
+def code(value: object) -> Safe:
     """A code span. `<code>` rather than backticks: entities work in it, and a table cell may hold it."""
-    return Markup("<code>{}</code>").format(text(value))
+    return Safe(f"<code>{text(value)}</code>")
 
 
-def fence(value: str, language: str = "") -> Markup:
+def fence(value: str, language: str = "") -> Safe:
     """A fenced block that nothing inside can close."""
     body = visible(value).strip("\n")
     longest = max((len(ticks) for ticks in re.findall(r"`+", body)), default=0)
     ticks = "`" * max(3, longest + 1)
-    return Markup(f"{ticks}{language}\n{body}\n{ticks}")
+    return Safe(f"{ticks}{language}\n{body}\n{ticks}")
 
 
-def path(value: str) -> Markup:
+def path(value: str) -> Safe:
     """A relative path for `src`, `href` and Markdown links."""
-    return Markup(quote(value, safe="/"))
+    return Safe(quote(value, safe="/"))
 
 
 def visible(value: str) -> str:
     """Without the characters that a reader cannot see but a terminal or a browser obeys; line ends and tabs stay."""
     unified = value.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
     return "".join(
-        character if character in "\n\t" + _JOINERS or unicodedata.category(character) not in {"Cc", "Cf", "Cs"} else "\ufffd"
+        character
+        if character in "\n\t" + _JOINERS or unicodedata.category(character) not in {"Cc", "Cf", "Cs"}
+        else "\ufffd"
         for character in unified
     )
 
 
-def author(value: str) -> Markup:
+def author(value: str) -> Safe:
     """Markdown of the matrix's author: everything Markdown can do, plain formatting tags, and no other HTML.
 
     An unclosed fence or `<details>` cannot swallow the rest of the page.
@@ -84,7 +105,7 @@ def author(value: str) -> Markup:
     prose = "\n".join(chunk for chunk, fenced in _chunks(source) if not fenced)
     allowed = _allowed_tags(_CODE_SPAN.sub("", prose))
     done = [chunk if fenced else _without_html(chunk, allowed) for chunk, fenced in _chunks(source)]
-    return Markup("\n".join(done))
+    return Safe("\n".join(done))
 
 
 def _chunks(source: str) -> list[tuple[str, bool]]:

@@ -30,6 +30,19 @@ def seconds(value_s: float | None) -> str:
     return f"{hours} h {minutes:02d} m"
 
 
+def plain_seconds(value_s: float | None) -> str:
+    """For a column that names the unit: `0.412`, `9.53`, `705`."""
+    if value_s is None:
+        return MISSING
+    rounded = significant(value_s, 3)
+    return f"{rounded:,.0f}" if abs(rounded) >= 100 else fixed(rounded, 3)
+
+
+def plain_gib(value_bytes: float | None) -> str:
+    """For a column that names the unit: `0.215`, `4.71`, `52.4`."""
+    return gib(value_bytes).removesuffix(" GiB")
+
+
 def gib(value_bytes: float | None) -> str:
     """Binary gigabytes (2**30): `52.4 GiB`, `4.71 GiB`, `0.215 GiB`."""
     if value_bytes is None:

@@ -27,18 +27,14 @@ def stills(results: Results, media: Mapping[str, Media]) -> tuple[StillTable, ..
     """One set of grids per wanted frame; frames that no video has are left out."""
     tables = []
     for frame in results.run.matrix.stills:
-        pictures = {
-            name: still.path for name, shown in media.items() for still in shown.stills if still.frame == frame
-        }
+        pictures = {name: still.path for name, shown in media.items() for still in shown.stills if still.frame == frame}
         if pictures:
             tables.append(StillTable(frame, _grids(results, _still_tile(pictures, media))))
     return tuple(tables)
 
 
 def _still_tile(pictures: Mapping[str, str], media: Mapping[str, Media]) -> Callable[[CaseRecord], Tile]:
-    return lambda record: _tile(
-        record, media.get(record.case.name, Media()), pictures.get(record.case.name)
-    )
+    return lambda record: _tile(record, media.get(record.case.name, Media()), pictures.get(record.case.name))
 
 
 def _tile(record: CaseRecord, media: Media, picture: str | None) -> Tile:

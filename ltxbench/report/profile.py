@@ -38,7 +38,9 @@ def _stage(stage: Stage, taken: tuple[StepRecord, ...]) -> list[str]:
     if len(taken) < stage.steps:
         title += f" ({stage.steps} asked for)"
     width = max(len(fmt.seconds(step.step_s)) for step in taken)
-    entries = [f"Step {step.index:>2}  σ {fmt.sigma(step.sigma)}  {fmt.seconds(step.step_s):>{width}}" for step in taken]
+    entries = [
+        f"Step {step.index:>2}  σ {fmt.sigma(step.sigma)}  {fmt.seconds(step.step_s):>{width}}" for step in taken
+    ]
     columns = 1 if len(entries) <= ONE_COLUMN else COLUMNS
     depth = -(-len(entries) // columns)
     rows = ["    ".join(entries[row::depth]) for row in range(depth)]

@@ -14,7 +14,7 @@ Value = Callable[[CaseRecord], float | None]
 
 
 def recommendation(results: Results) -> tuple[Remark, ...]:
-    """The best case by each figure among those that finished and carry no warning; ties as printed are named together."""
+    """The best case by each figure among those that finished without a warning; ties as printed are named together."""
     candidates = [record for record in results.records if recommendable(record)]
     remarks = [Remark("Not considered", reason) for reason in [_excluded(results)] if reason]
     if not candidates:
@@ -29,13 +29,11 @@ def recommendation(results: Results) -> tuple[Remark, ...]:
             numbers = tuple(record.number for record in best)
             by_case.setdefault(numbers, []).append((lead, written(value(best[0]))))
     named = {record.number: record for record in candidates}
-    best_remarks = [
-        Remark(
-            _sentence_case(fmt.listed([lead for lead, _ in figures])),
-            f"{_names([named[number] for number in numbers], len(candidates))} ({', '.join(text for _, text in figures)}).",
-        )
-        for numbers, figures in by_case.items()
-    ]
+    best_remarks = []
+    for numbers, figures in by_case.items():
+        who = _names([named[number] for number in numbers], len(candidates))
+        lead = _sentence_case(fmt.listed([lead for lead, _ in figures]))
+        best_remarks.append(Remark(lead, f"{who} ({', '.join(text for _, text in figures)})."))
     return (*best_remarks, *remarks)
 
 

@@ -7,6 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ltxbench.report import escape
 from ltxbench.report.page import Page
 
+
 def render(page: Page) -> str:
     """Whatever a template prints is escaped, unless a filter has made it safe (see escape)."""
     environment = Environment(
@@ -19,6 +20,11 @@ def render(page: Page) -> str:
         keep_trailing_newline=True,
     )
     environment.filters.update(
-        author=escape.author, code=escape.code, fence=escape.fence, paragraphs=escape.paragraphs, path=escape.path
+        author=escape.author,
+        code=escape.code,
+        fence=escape.fence,
+        paragraphs=escape.paragraphs,
+        path=escape.path,
+        unbroken=escape.unbroken,
     )
     return str(environment.get_template("page.md.j2").render(page=page)).rstrip("\n") + "\n"

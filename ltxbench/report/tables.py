@@ -50,13 +50,13 @@ def performance(results: Results) -> Table:
 
 
 def times(results: Results) -> Table:
-    """Finished cases, phase by phase, and the mean step of each stage."""
+    """Finished cases in seconds, phase by phase, and the mean step of each stage."""
     shown = [record for record in results.records if finished(record)]
     two_stage = any(record.case.two_stage for record in shown)
     columns = [Column("#", numeric=True), Column("Configuration")]
     parts: list[tuple[str, Callable[[CaseRecord], float | None]]] = [
         ("Load", lambda record: record.times.load_s),
-        ("Text encoding", lambda record: phase_s(record, Phase.ENCODE)),
+        ("Text", lambda record: phase_s(record, Phase.ENCODE)),
     ]
     first = "Stage 1" if two_stage else "Denoising"
     parts.append((first, lambda record: phase_s(record, Phase.DENOISE_1)))
@@ -73,22 +73,22 @@ def times(results: Results) -> Table:
     columns.append(Column("Mean step", numeric=True))
     rows = []
     for record in shown:
-        cells = [Cell(fmt.seconds(value(record))) for _, value in parts]
+        cells = [Cell(fmt.plain_seconds(value(record))) for _, value in parts]
         rows.append((*_label(record), *cells, Cell(mean_steps(record))))
     return Table(tuple(columns), tuple(rows))
 
 
 def mean_steps(record: CaseRecord) -> str:
-    """`8.40 s`, or `2.23 s + 7.55 s` with two stages."""
-    means = [fmt.seconds(warm_mean_s(stage_steps(record, stage.index))) for stage in record.case.stages]
+    """`8.40`, or `2.23 + 7.55` with two stages."""
+    means = [fmt.plain_seconds(warm_mean_s(stage_steps(record, stage.index))) for stage in record.case.stages]
     return fmt.MISSING if set(means) == {fmt.MISSING} else " + ".join(means)
 
 
 def memory(results: Results) -> Table:
-    """Finished cases: MLX's peak in each part of the run, and the process's own."""
+    """Finished cases in GiB: MLX's peak in each part of the run, and the process's own."""
     parts: list[tuple[str, tuple[Phase, ...]]] = [
         ("Load", LOADING),
-        ("Text encoding", (Phase.ENCODE,)),
+        ("Text", (Phase.ENCODE,)),
         ("Denoising", (Phase.DENOISE_1, Phase.DENOISE_2)),
         ("Upscaling", (Phase.UPSCALE,)),
         ("Decoding", (Phase.DECODE,)),
@@ -100,9 +100,9 @@ def memory(results: Results) -> Table:
     columns += [Column("Whole case", numeric=True), Column("Process", numeric=True)]
     rows = []
     for record in shown:
-        cells = [Cell(fmt.gib(phase_peak_bytes(record, *phases))) for _, phases in parts]
+        cells = [Cell(fmt.plain_gib(phase_peak_bytes(record, *phases))) for _, phases in parts]
         whole, process = record.memory.mlx_peak_bytes, record.memory.footprint_peak_bytes
-        rows.append((*_label(record), *cells, Cell(fmt.gib(whole)), Cell(fmt.gib(process))))
+        rows.append((*_label(record), *cells, Cell(fmt.plain_gib(whole)), Cell(fmt.plain_gib(process))))
     return Table(tuple(columns), tuple(rows))
 
 

@@ -61,7 +61,16 @@ BEAVER = (
         distilled_lora=LoraUse.ALL,
         two_stage=True,
     ),
-    Case(name="dev-1024", title="Dev 1024", group="other", model=Model.DEV, steps=40, guidance=4.0, width=1024, height=576),
+    Case(
+        name="dev-1024",
+        title="Dev 1024",
+        group="other",
+        model=Model.DEV,
+        steps=40,
+        guidance=4.0,
+        width=1024,
+        height=576,
+    ),
     Case(
         name="distilled-qint8",
         title="Distilled qint8",
@@ -261,9 +270,9 @@ def write_clip(folder: Path, record: CaseRecord, frames: int = 13, width: int = 
     across = np.linspace(0, 255, width)[None, :] * np.ones((height, 1))
     down = np.linspace(0, 255, height)[:, None] * np.ones((1, width))
     tint = np.full((height, width), record.number * 37 % 256)
-    clip = np.stack(
-        [np.stack([np.roll(across, 4 * index, 1), down, tint], axis=-1) for index in range(frames)]
-    ).astype(np.uint8)
+    clip = np.stack([np.stack([np.roll(across, 4 * index, 1), down, tint], axis=-1) for index in range(frames)]).astype(
+        np.uint8
+    )
     file = folder / f"{record.case.name}.mp4"
     write_video(file, clip, fps=record.case.fps)
     return VideoRecord(

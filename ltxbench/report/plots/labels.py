@@ -18,10 +18,7 @@ class Box:
 
     def overlaps(self, other: Box) -> bool:
         return (
-            self.left < other.right
-            and other.left < self.right
-            and self.bottom < other.top
-            and other.bottom < self.top
+            self.left < other.right and other.left < self.right and self.bottom < other.top and other.bottom < self.top
         )
 
     def inside(self, other: Box) -> bool:
@@ -70,9 +67,9 @@ def around(
     radius: float,
     others: Sequence[tuple[float, float]] = (),
 ) -> list[Box | None]:
-    """A box for each point's label, near it, covering no other label, no point (of `others` neither), and staying in `area`.
+    """A box for each point's label, near it, covering no other label and no point, and staying in `area`.
 
-    Greedy, nearest free place first. None for a label that has no place.
+    others: points without a label. Greedy, nearest free place first. None for a label that has no place.
     """
     dots = [Box(x - radius, y - radius, x + radius, y + radius) for x, y in (*points, *others)]
     taken: list[Box] = []
@@ -99,7 +96,5 @@ def _candidates(x: float, y: float, width: float, height: float, radius: float) 
             angle = step * math.tau / (8 if ring == 0 else 16)
             centre_x = x + math.cos(angle) * (gap + width / 2)
             centre_y = y + math.sin(angle) * (gap + height / 2)
-            boxes.append(
-                Box(centre_x - width / 2, centre_y - height / 2, centre_x + width / 2, centre_y + height / 2)
-            )
+            boxes.append(Box(centre_x - width / 2, centre_y - height / 2, centre_x + width / 2, centre_y + height / 2))
     return boxes

@@ -14,7 +14,7 @@ from ltxbench.report.plots import style
 from ltxbench.report.plots.phases import ORDER
 from ltxbench.report.plots.steps import name_rows
 from ltxbench.report.results import MemorySeries, Series
-from ltxbench.run.records import CaseRecord
+from ltxbench.run.records import CaseRecord, Phase
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,13 +38,18 @@ def draw(records: Sequence[CaseRecord], memory: Mapping[str, MemorySeries]) -> F
         return _map(records, memory)
     columns = min(len(records), 2 if len(records) <= style.FEW else 4)
     rows = -(-len(records) // columns)
-    figure = style.new_figure((1.75 if columns < 3 else 1.4) * rows + 0.9)
-    axes = figure.subplots(rows, columns, sharey=True, squeeze=False).flat
-    shaded = set()
+    height_in = (1.75 if columns < 3 else 1.5) * rows + 1.0
+    figure = style.new_figure(height_in, layout=None)
+    # Panels of one size need no search for a layout, which takes seconds with dozens of them.
+    edges = {"left": 0.55 / style.WIDTH_IN, "right": 0.985, "bottom": 0.5 / height_in, "top": 1 - 0.75 / height_in}
+    axes = figure.subplots(
+        rows, columns, sharey=True, squeeze=False, gridspec_kw={**edges, "hspace": 0.5, "wspace": 0.14}
+    ).flat
+    shaded: set[Phase] = set()
     for axis, record in zip(axes, records, strict=False):
         shaded |= {part.phase for part in record.phases}
-        _panel(axis, record, memory[record.case.name], 40 if columns < 3 else 22)
-    for place, axis in enumerate(axes := figure.axes):
+        _panel(axis, record, memory[record.case.name], 40 if columns < 3 else 26)
+    for place, axis in enumerate(figure.axes):
         if place >= len(records):
             axis.remove()
         elif place >= len(records) - columns:
@@ -58,7 +63,11 @@ def draw(records: Sequence[CaseRecord], memory: Mapping[str, MemorySeries]) -> F
 def _panel(axis: Axes, record: CaseRecord, series: MemorySeries, title_length: int) -> None:
     for part in record.phases:
         axis.axvspan(
-            part.start_s, part.start_s + part.duration_s, color=style.PHASE_COLOURS[part.phase], alpha=SHADE, linewidth=0
+            part.start_s,
+            part.start_s + part.duration_s,
+            color=style.PHASE_COLOURS[part.phase],
+            alpha=SHADE,
+            linewidth=0,
         )
     for values, colour in ((series.footprint_bytes, FOOTPRINT), (series.active_bytes, ACTIVE)):
         if np.isfinite(values).any():
@@ -68,8 +77,8 @@ def _panel(axis: Axes, record: CaseRecord, series: MemorySeries, title_length: i
     axis.set_ylim(bottom=0)
     end = max([float(series.time_s[-1]), *(part.start_s + part.duration_s for part in record.phases)])
     axis.set_xlim(0, end or 1)
-    axis.xaxis.get_major_locator().set_params(nbins=5)
-    axis.yaxis.get_major_locator().set_params(nbins=4)
+    axis.locator_params(axis="x", nbins=5)
+    axis.locator_params(axis="y", nbins=4)
 
 
 def thinned(time_s: Series, values: Series, points: int = POINTS) -> tuple[Series, Series]:
@@ -89,7 +98,7 @@ def thinned(time_s: Series, values: Series, points: int = POINTS) -> tuple[Serie
 
 
 def _legend(
-    figure: Figure, records: Sequence[CaseRecord], memory: Mapping[str, MemorySeries], shaded: set[object]
+    figure: Figure, records: Sequence[CaseRecord], memory: Mapping[str, MemorySeries], shaded: set[Phase]
 ) -> None:
     from matplotlib.artist import Artist
     from matplotlib.lines import Line2D
@@ -106,7 +115,7 @@ def _legend(
         for phase in ORDER
         if phase in shaded
     ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=min(6, len(handles)))
+    figure.legend(handles=handles, loc="upper center", ncols=min(6, len(handles)))
 
 
 def _map(records: Sequence[CaseRecord], memory: Mapping[str, MemorySeries]) -> Figure:

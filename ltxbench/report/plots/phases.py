@@ -36,7 +36,7 @@ def has_data(record: CaseRecord) -> bool:
     return sum(part.duration_s for part in record.phases) > 0
 
 
-def caption(count: int) -> str:
+def caption(_count: int) -> str:
     return "Left: seconds, all phases from loading to export. Right: each phase's share of its case."
 
 
@@ -79,12 +79,12 @@ def _stack(axis: Axes, values: npt.NDArray[np.float64], phases: Sequence[Phase])
     left = np.zeros(len(values))
     for column, phase in enumerate(phases):
         right = left + values[:, column]
-        look = {"color": style.PHASE_COLOURS[phase], "label": PHASE_TITLES[phase]}
+        colour, name = style.PHASE_COLOURS[phase], PHASE_TITLES[phase]
         if len(values) <= style.MANY:
-            axis.barh(rows, values[:, column], left=left, height=0.72, **look)
+            axis.barh(rows, values[:, column], left=left, height=0.72, color=colour, label=name)
         else:
             edges = np.repeat(np.arange(len(values) + 1) - 0.5, 2)[1:-1]
-            axis.fill_betweenx(edges, np.repeat(left, 2), np.repeat(right, 2), linewidth=0, **look)
+            axis.fill_betweenx(edges, np.repeat(left, 2), np.repeat(right, 2), linewidth=0, color=colour, label=name)
         left = right
 
 

@@ -39,8 +39,10 @@ def draw(records: Sequence[CaseRecord]) -> Figure:
 
 
 def _lines(records: Sequence[CaseRecord]) -> Figure:
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
     panels = _panels(records)
-    figure = style.new_figure(4.2 if len(records) > 3 else 3.2)
+    figure = style.new_figure(4.2 if len(records) > 3 else 3.2, ConstrainedLayoutEngine(w_pad=0.12))
     widths = [1.0 + 0.5 * place for place in range(len(panels))]
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False, width_ratios=widths)[0]
     every = [step.step_s for record in records for step in record.steps]
@@ -49,12 +51,12 @@ def _lines(records: Sequence[CaseRecord]) -> Figure:
         for record in members:
             _line(axis, record)
         axis.set_xlabel("step")
-        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.locator_params(axis="x", integer=True)
         if place == 0:
             axis.set_ylabel("seconds a step" + (" (log scale)" if log else ""))
     _limits(axes[0], every, log)
     for axis in axes:
-        style.seconds_axis(axis, "y", log=log)
+        style.plain_numbers(axis.yaxis, log=log)
     for axis, members in zip(axes, panels, strict=True):
         _name_lines(figure, axis, members)
     return figure
@@ -88,6 +90,7 @@ def _line(axis: Axes, record: CaseRecord) -> None:
 
 def _limits(axis: Axes, every: Sequence[float], log: bool) -> None:
     if log:
+        axis.set_yscale("log")
         axis.set_ylim(min(every) / 1.25, max(every) * 1.25)
     else:
         axis.set_ylim(0, max(every) * 1.1 or 1)
@@ -109,10 +112,18 @@ def _name_lines(figure: Figure, axis: Axes, records: Sequence[CaseRecord]) -> No
             xycoords="data",
             xytext=(1.05, place),
             textcoords="axes fraction",
-            color=colour,
+            color=style.text_colour(colour),
             fontsize=style.SMALL_PT,
             verticalalignment="center",
-            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.6, "alpha": 0.5, "shrinkA": 1, "shrinkB": 4},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": colour,
+                "linewidth": 0.8,
+                "alpha": 0.6,
+                "relpos": (0.0, 0.5),
+                "shrinkA": 1,
+                "shrinkB": 4,
+            },
         )
     axis.set_xlim(-0.5, last + 0.5)
 
@@ -135,10 +146,9 @@ def _map(records: Sequence[CaseRecord]) -> Figure:
     name_rows(axis, records)
     axis.grid(visible=False)
     axis.set_xlabel("step")
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.locator_params(axis="x", integer=True)
     bar = figure.colorbar(image, ax=axis, label="seconds a step", fraction=0.04, pad=0.01, aspect=40)
-    bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    bar.ax.yaxis.set_minor_formatter(lambda value, _: "")
+    style.plain_numbers(bar.ax.yaxis, log=isinstance(norm, LogNorm))
     return figure
 
 
@@ -146,7 +156,9 @@ def _boundaries(axis: Axes, records: Sequence[CaseRecord]) -> None:
     for row, record in enumerate(records):
         starts = [step.index for step in record.steps if step.stage == 2]
         if starts:
-            axis.plot([min(starts) - 0.5] * 2, [row - 0.5, row + 0.5], color="white", linewidth=2.5, solid_capstyle="butt")
+            axis.plot(
+                [min(starts) - 0.5] * 2, [row - 0.5, row + 0.5], color="white", linewidth=2.5, solid_capstyle="butt"
+            )
 
 
 def _map_height_in(rows: int) -> float:

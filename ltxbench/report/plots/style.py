@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from ltxbench.run.records import Phase
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import LayoutEngine
 
 WIDTH_IN = 9.0
 """864 CSS pixels: about the width of a page on GitHub, so that nothing is scaled down much."""
@@ -27,6 +28,7 @@ FEW = len(PALETTE)
 MANY = 60
 """Above this, cases are drawn as rows of a map, without names."""
 
+READABLE_LUMINANCE = 1.05 / 4.5 - 0.05
 INK = "#1F2328"
 GRID = "#D0D7DE"
 
@@ -43,7 +45,7 @@ PHASE_COLOURS = {
     Phase.EXPORT: "#D55E00",
 }
 
-_RC = {
+_RC: dict[Any, Any] = {
     "font.family": ["DejaVu Sans"],
     "font.size": FONT_PT,
     "axes.titlesize": FONT_PT,
@@ -83,18 +85,26 @@ def styled() -> Iterator[None]:
         yield
 
 
-def new_figure(height_in: float, width_in: float = WIDTH_IN) -> Figure:
+def new_figure(height_in: float, layout: LayoutEngine | Literal["constrained"] | None = "constrained") -> Figure:
     """A figure of its own, known to no global state."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width_in, height_in), layout="constrained")
+    figure = Figure(figsize=(WIDTH_IN, height_in), layout=layout)
     FigureCanvasAgg(figure)
     return figure
 
 
+def settle(figure: Figure) -> None:
+    """Lays the figure out, once: what follows draws it as it is."""
+    if figure.get_layout_engine() is not None:
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+
+
 def save(figure: Figure, folder: Path, name: str) -> None:
     """Writes NAME.svg and NAME.png; the same figure gives the same bytes."""
+    settle(figure)
     figure.savefig(folder / f"{name}.svg", format="svg", metadata={"Date": None, "Creator": None})
     figure.savefig(folder / f"{name}.png", format="png", dpi=PNG_DPI, metadata={"Software": None})
 
@@ -102,6 +112,21 @@ def save(figure: Figure, folder: Path, name: str) -> None:
 def colour(number: int) -> str:
     """The colour of case `number`, the same in every plot; distinct up to FEW cases."""
     return PALETTE[(number - 1) % len(PALETTE)]
+
+
+def text_colour(colour: str) -> str:
+    """The same hue, dark enough to read on white (WCAG 2 asks for a contrast of 4.5)."""
+    from matplotlib.colors import to_hex, to_rgb
+
+    shade = to_rgb(colour)
+    while _luminance(shade) > READABLE_LUMINANCE:
+        shade = (0.95 * shade[0], 0.95 * shade[1], 0.95 * shade[2])
+    return to_hex(shade)
+
+
+def _luminance(shade: tuple[float, float, float]) -> float:
+    red, green, blue = (((part + 0.055) / 1.055) ** 2.4 if part > 0.04045 else part / 12.92 for part in shade)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def label(number: int, title: str, limit: int = 32) -> str:
@@ -121,14 +146,12 @@ def _glyphs() -> frozenset[int]:
     return frozenset(get_font(findfont(FontProperties(family="DejaVu Sans"))).get_charmap())
 
 
-def seconds_axis(axis_of: Axes, which: str, *, log: bool) -> None:
-    """Plain numbers on a log axis (0.1, 1, 10), never powers."""
+def plain_numbers(axis: Axis, *, log: bool) -> None:
+    """Ticks such as 0.5, 1, 2, 5, 10, also on a log axis. After the limits are set."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    axis = axis_of.xaxis if which == "x" else axis_of.yaxis
     if log:
-        (axis_of.set_xscale if which == "x" else axis_of.set_yscale)("log")
         low, high = sorted(axis.get_view_interval())
-        axis.set_major_locator(LogLocator(subs=(1.0,) if high / low > 100 else (1.0, 2.0, 5.0)))
+        axis.set_major_locator(LogLocator(subs=(1.0,) if high / low > 1000 else (1.0, 2.0, 5.0)))
         axis.set_minor_formatter(NullFormatter())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

@@ -23,7 +23,10 @@ def has_data(record: CaseRecord) -> bool:
 
 
 def caption(count: int) -> str:
-    text = "Further left is faster, further down needs less memory. Ringed: no other case is better at both."
+    text = (
+        "Further left is faster, further down needs less memory; the memory axis need not start at 0. "
+        "Ringed: no other case is better at both."
+    )
     if count > style.MANY:
         return text + " Only those carry their number."
     return text if count <= style.FEW else text + " The numbers are those of the tables."
@@ -38,7 +41,15 @@ def draw(records: Sequence[CaseRecord]) -> Figure:
     colours = [style.colour(record.number) if few else style.PALETTE[0] for record in records]
     axis.scatter([x for x, _ in points], [y for _, y in points], c=colours, s=30 if few else 16, zorder=3)
     ringed = [points[index] for index in best]
-    axis.scatter(*zip(*ringed, strict=True), s=90, facecolors="none", edgecolors=style.INK, linewidths=0.9, zorder=3)
+    axis.scatter(
+        [x for x, _ in ringed],
+        [y for _, y in ringed],
+        s=90,
+        facecolors="none",
+        edgecolors=style.INK,
+        linewidths=0.9,
+        zorder=3,
+    )
     axis.set_xlabel("generation, seconds")
     axis.set_ylabel("peak MLX memory, GiB")
     _limits(axis, points)
@@ -72,8 +83,12 @@ def _limits(axis: Axes, points: Sequence[tuple[float, float]]) -> None:
         axis.set_xlim(min(times) / 1.4, max(times) * 1.6)
     else:
         axis.set_xlim(0, max(times) * 1.2 or 1)
-    axis.set_ylim(0, max(peaks) * 1.15 or 1)
-    style.seconds_axis(axis, "x", log=log)
+    low, high = min(peaks), max(peaks)
+    room = max(high - low, 0.1 * high, 0.001)
+    axis.set_ylim(max(0, low - 0.25 * room), high + 0.3 * room)
+    if log:
+        axis.set_xscale("log")
+    style.plain_numbers(axis.xaxis, log=log)
 
 
 def _name(
@@ -85,34 +100,35 @@ def _name(
     few: bool,
 ) -> None:
     """Labels beside their points, joined by a line where they had to move away."""
-    figure.draw_without_rendering()
+    from matplotlib.text import Text
+
+    style.settle(figure)
     area = axis.get_window_extent()
     texts = [
         axis.annotate(
             style.label(record.number, record.case.title, 26) if few else str(record.number),
             xy=point,
             xytext=(0, 0),
-            textcoords="figure pixels",
+            textcoords="figure fraction",
             fontsize=style.SMALL_PT,
-            color=colour,
+            color=style.text_colour(colour),
             arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.5, "alpha": 0.6, "shrinkA": 0, "shrinkB": 3},
         )
         for point, record, colour in named
     ]
     sizes = []
     for text in texts:
-        box = text.get_window_extent()
-        sizes.append((box.width + 3, box.height + 1))
+        extent = Text.get_window_extent(text)  # an annotation's own includes its line
+        sizes.append((extent.width + 3, extent.height + 1))
     own = [axis.transData.transform(point) for point, _, _ in named]
     others = [axis.transData.transform(point) for point in points if point not in {p for p, _, _ in named}]
     radius = 5 * figure.dpi / 72
     pixels = [(float(x), float(y)) for x, y in own]
     blocked = [(float(x), float(y)) for x, y in others]
     boxes = around(pixels, sizes, Box(area.x0, area.y0, area.x1, area.y1), radius, blocked)
+    width, height = figure.bbox.size
     for text, box in zip(texts, boxes, strict=True):
         if box is None:
             text.remove()
         else:
-            text.set_position((box.left + 1.5, box.bottom + 1))
-    # The layout is settled: drawing it anew would move the points away from their labels.
-    figure.set_layout_engine("none")
+            text.set_position(((box.left + 1.5) / width, (box.bottom + 1) / height))
