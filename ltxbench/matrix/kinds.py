@@ -33,7 +33,10 @@ def describe(node: Node) -> str:
         return "a list"
     if isinstance(node, Mapping):
         return "a mapping"
-    value = resolve(node)
+    try:
+        value = resolve(node)
+    except Mistake:  # a scalar in the place of a list or mapping need not be a good one
+        return quoted(node.text)
     if value is None:
         return "null"
     if isinstance(value, bool):

@@ -171,6 +171,12 @@ def test_a_matrix_needs_a_name_and_a_prompt() -> None:
     ]
 
 
+@pytest.mark.parametrize("key", ["cases", "groups", "defaults", "sweep", "sections"])
+@pytest.mark.parametrize("value", ["042", '"\\e[31m"', "9" * 5000, "", "null"])
+def test_a_bad_scalar_in_the_place_of_a_list_or_mapping_is_refused(key: str, value: str) -> None:
+    assert f"`{key}`" in "".join(complaints(f"{HEAD}{key}: {value}\n"))
+
+
 @pytest.mark.parametrize("text", ["- a", "word", "42", "'quoted'"])
 def test_the_file_is_a_mapping(text: str) -> None:
     assert complaints(text)[0].startswith("m.yaml:1:1: a matrix file is a mapping of keys to values, not ")
