@@ -19,6 +19,8 @@ from safetensors import SafetensorError, safe_open
 from ltxbench.errors import WeightsError
 
 FLOATS = ("F32", "F16", "BF16")
+PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+"""First bytes of PyTorch's zip archives and of bare pickles."""
 
 
 class Checkpoint:
@@ -27,6 +29,7 @@ class Checkpoint:
     def __init__(self, path: Path) -> None:
         if not path.is_file():
             raise WeightsError(f"{path}: no such weights file", hint="`ltxbench models list` says what is needed.")
+        _refuse_pickle(path)
         try:
             with safe_open(path, framework="numpy") as file:
                 self.metadata: dict[str, str] = file.metadata() or {}
@@ -38,6 +41,8 @@ class Checkpoint:
                 f"{path}: not a valid safetensors file ({error})",
                 hint="Download it again, or verify its sha256.",
             ) from None
+        except OSError as error:
+            raise WeightsError(f"{path}: cannot be read ({error.strerror or error})") from None
         self.path = path
         self.config = self._config()
 
@@ -47,7 +52,7 @@ class Checkpoint:
             return {}
         try:
             config = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             raise WeightsError(f"{self.path}: the configuration in the metadata is not JSON ({error})") from None
         if not isinstance(config, dict):
             raise WeightsError(f"{self.path}: the configuration in the metadata is not an object")
@@ -69,9 +74,26 @@ class Checkpoint:
         for key in chosen:
             if self.dtypes[key] not in dtypes:
                 raise WeightsError(f"{self.path}: tensor {key} is {self.dtypes[key]}, expected {' or '.join(dtypes)}")
-        arrays = mx.load(str(self.path))
+        try:
+            arrays = mx.load(str(self.path), format="safetensors")
+        except (RuntimeError, ValueError) as error:
+            raise WeightsError(f"{self.path}: MLX cannot read it ({error})") from None
         assert isinstance(arrays, dict)
         return {short: arrays[key] for key, short in chosen.items()}
+
+
+def _refuse_pickle(path: Path) -> None:
+    """A pickle runs whatever code it holds when it is read; it is recognised by its first bytes, not by its name."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(9)
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read ({error.strerror})") from None
+    if start.startswith(PICKLES) and start[8:] != b"{":  # eight bytes of length, then JSON: a safetensors header
+        raise WeightsError(
+            f"{path}: a PyTorch pickle, which can run code when it is opened",
+            hint="Only safetensors files are read; convert it where you trust it.",
+        )
 
 
 def load_strict(module: nn.Module, tensors: Mapping[str, mx.array], dtype: mx.Dtype, *, source: str) -> None:

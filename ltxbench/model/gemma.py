@@ -66,7 +66,8 @@ class TextEncoder:
     def embed(self, ids: mx.array) -> mx.array:
         """Embeddings times √width, the root rounded to their type as in transformers (mlx-lm's is always bf16)."""
         h = self.model.embed_tokens(ids)
-        return h * mx.array(self.config.hidden_size**0.5, mx.float32).astype(h.dtype)
+        scaled: mx.array = h * mx.array(self.config.hidden_size**0.5, mx.float32).astype(h.dtype)
+        return scaled
 
     def caches(self) -> list[Any]:
         """Empty key-value caches of mlx-lm, one per layer, for `next_logits`."""

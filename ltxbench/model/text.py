@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mlx.core as mx
+import numpy as np
 
 from ltxbench.model.checkpoint import Checkpoint
 from ltxbench.model.connector import Connector
@@ -37,7 +38,7 @@ class PromptStates:
 
     @property
     def valid_tokens(self) -> int:
-        return int(self.mask.sum().item())
+        return int(np.asarray(self.mask).sum())
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,9 @@ def read_prompt(
 def gemma_states(encoder: TextEncoder, tokens: Tokens) -> PromptStates:
     ids, mask = tokens
     length = ids.shape[1]
-    # The first column that is a token of any prompt; a row of padding alone keeps its last column.
-    start = min(int(mx.argmax(mask.max(axis=0) > 0).item()), length - 1)
+    # The first column that is a token of any prompt; of padding alone the last column stays.
+    columns = np.flatnonzero(np.asarray(mask).any(axis=0))
+    start = int(columns[0]) if columns.size else length - 1
     ids, mask = ids[:, start:], mask[:, start:]
     return PromptStates(normalize(encoder.hidden_states(ids, mask, offset=start), mask), mask, length)
 
