@@ -24,7 +24,7 @@ class Sizes:
     connector_blocks: int = 2
     registers: int = 128
 
-    audio_width: int = 64
+    audio_width: int = 32
     lora_rank: int = 48
 
     latent_channels: int = 128

@@ -1,0 +1,112 @@
+"""From what the command line says to the files that the cases read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from ltxbench.errors import WeightsError
+from ltxbench.matrix.case import Case
+from ltxbench.weights import hub_cache
+from ltxbench.weights.cache import cache_folder
+from ltxbench.weights.files import DEV, DISTILLED, DISTILLED_LORA, GEMMA, GEMMA_4BIT, UPSCALER, WeightFiles
+from ltxbench.weights.registry import needed as models_of
+from ltxbench.weights.registry import registry
+from ltxbench.weights.sha256 import Sha256Cache
+from ltxbench.weights.tiny import ensure_tiny
+
+TINY, OFFICIAL = "tiny", "official"
+
+FILES = {"distilled": DISTILLED, "dev": DEV, "distilled-lora": DISTILLED_LORA, "upscaler": UPSCALER}
+GEMMA_FOLDERS = (GEMMA, GEMMA_4BIT, "gemma")
+GEMMA_SUFFIXES = (".json", ".safetensors")
+
+ROLES = {
+    "distilled": "distilled",
+    "dev": "dev",
+    "distilled-lora": "distilled_lora",
+    "upscaler": "upscaler",
+    "gemma": "gemma",
+}
+"""Name in the registry to field of WeightFiles."""
+
+
+def resolve(spec: str, needed: Iterable[Case]) -> WeightFiles:
+    """`tiny` (made if need be), `official` (the Hugging Face cache, offline), or a folder with the official names.
+
+    Only what the cases read has to be there. Raises WeightsError that names what is missing and how to get it.
+    """
+    names = models_of(needed)
+    if spec == TINY:
+        return ensure_tiny(cache_folder())
+    return _official(names) if spec == OFFICIAL else _folder(spec, names)
+
+
+def _official(names: list[str]) -> WeightFiles:
+    found = {name: hub_cache.find(name) for name in registry().models}
+    found["gemma"] = found["gemma"] or found.pop("gemma-4bit")
+    missing = [name for name in names if found[name] is None]
+    if missing:
+        total = sum(registry().models[name].about_bytes for name in missing)
+        described = ", ".join(f"{name} ({_described(name)})" for name in missing)
+        raise WeightsError(
+            f"not downloaded yet: {described}",
+            hint=f"`ltxbench models download {' '.join(missing)}` fetches {total / 1e9:.1f} GB."
+            + (" gemma-4bit (8.1 GB) can stand in for gemma." if "gemma" in missing else ""),
+        )
+    return _files(OFFICIAL, found)
+
+
+def _described(name: str) -> str:
+    model = registry().models[name]
+    return f"{model.repository}, {model.file}" if model.file else model.repository
+
+
+def _folder(spec: str, names: list[str]) -> WeightFiles:
+    folder = Path(spec).expanduser()
+    listing = ", ".join([*FILES.values(), f"{GEMMA_FOLDERS[0]}/"])
+    if not folder.is_dir():
+        raise WeightsError(
+            f"{spec}: no such folder of weights",
+            hint=f"Give `tiny`, `official`, or a folder that holds {listing}.",
+        )
+    found: dict[str, Path | None] = {}
+    for name, file in FILES.items():
+        path = folder / file
+        found[name] = path if path.is_file() else None
+    gemmas = [folder / name for name in GEMMA_FOLDERS]
+    found["gemma"] = next((path for path in gemmas if hub_cache.gemma_is_complete(path)), None)
+    missing = [FILES.get(name, f"{GEMMA_FOLDERS[0]}/") for name in names if found[name] is None]
+    if missing:
+        raise WeightsError(
+            f"{folder}: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing or incomplete",
+            hint=f"Expected names: {listing} (or {' or '.join(f'{name}/' for name in GEMMA_FOLDERS[1:])}, with "
+            "config.json, tokenizer.json and all safetensors files).",
+        )
+    return _files(folder.resolve().name or str(folder), found)
+
+
+def _files(kind: str, found: dict[str, Path | None]) -> WeightFiles:
+    return WeightFiles(kind=kind, synthetic=False, **{role: found[name] for name, role in ROLES.items()})
+
+
+def digest(files: WeightFiles, needed: Iterable[Case] | None = None) -> str:
+    """sha256 over role and sha256 of every file, wherever the files lie; of those that the cases read, if given.
+
+    Sums are remembered by size, time and inode: the first digest of the published files reads them all.
+    """
+    known = Sha256Cache(cache_folder())
+    roles = [role for role in ROLES.values() if getattr(files, role) is not None]
+    if needed is not None:
+        wanted = {ROLES[name] for name in models_of(needed)}
+        roles = [role for role in roles if role in wanted]
+    lines = []
+    for role in roles:
+        path: Path = getattr(files, role)
+        if path.is_dir():
+            parts = sorted(part for part in path.iterdir() if part.is_file() and part.suffix in GEMMA_SUFFIXES)
+            lines += [f"{role}/{part.name} {known.of(part)}\n" for part in parts]
+        else:
+            lines.append(f"{role} {known.of(path)}\n")
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
