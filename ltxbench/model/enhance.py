@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import mlx.core as mx
@@ -51,37 +52,38 @@ _ASCII = str.maketrans(
 OnToken = Callable[[int, int], None]
 
 
+@dataclass(frozen=True)
+class Enhancer:
+    """A loaded Gemma that writes prompts."""
+
+    tokenizer: PromptTokenizer
+    encoder: TextEncoder
+
+    @classmethod
+    def load(cls, folder: Path, dtype: mx.Dtype) -> Enhancer:
+        """All weights in memory. Raises WeightsError when the folder isn't a complete Gemma 3 with its tokenizer."""
+        enhancer = cls(PromptTokenizer.load(folder), TextEncoder.load(folder, dtype))
+        mx.eval(enhancer.encoder.model.parameters())
+        return enhancer
+
+    def __call__(
+        self, prompt: str, seed: int, max_new_tokens: int = MAX_NEW_TOKENS, *, on_token: OnToken | None = None
+    ) -> str:
+        """The prompt written out; the same for the same weights, prompt and seed.
+
+        `on_token(done, max_new_tokens)` is called after each token. An answer without a single letter is none: the
+        prompt is then returned as it came. Raises UsageError for a prompt that isn't valid Unicode.
+        """
+        ids = self.tokenizer.ids(chat(prompt, bos=self.tokenizer.bos))
+        answer = generate(self.tokenizer, self.encoder, ids, seed, max_new_tokens, on_token=on_token)
+        return clean(self.tokenizer.text(answer)) or prompt
+
+
 def enhance(
-    folder: Path,
-    prompt: str,
-    seed: int,
-    max_new_tokens: int = MAX_NEW_TOKENS,
-    *,
-    dtype: mx.Dtype = mx.bfloat16,
-    on_token: OnToken | None = None,
+    folder: Path, prompt: str, seed: int, max_new_tokens: int = MAX_NEW_TOKENS, dtype: mx.Dtype = mx.bfloat16
 ) -> str:
-    """The prompt as written out by the Gemma in `folder`; the same for the same weights, prompt and seed.
-
-    `on_token(done, max_new_tokens)` is called after each token. An answer without a single letter is none: the prompt
-    is then returned as it came. Raises WeightsError for the folder, UsageError for a prompt that isn't valid Unicode.
-    """
-    tokenizer, encoder = PromptTokenizer.load(folder), TextEncoder.load(folder, dtype)
-    return enhance_with(tokenizer, encoder, prompt, seed, max_new_tokens, on_token=on_token)
-
-
-def enhance_with(
-    tokenizer: PromptTokenizer,
-    encoder: TextEncoder,
-    prompt: str,
-    seed: int,
-    max_new_tokens: int = MAX_NEW_TOKENS,
-    *,
-    on_token: OnToken | None = None,
-) -> str:
-    """`enhance` with a model at hand."""
-    ids = tokenizer.ids(chat(prompt, bos=tokenizer.bos))
-    answer = generate(tokenizer, encoder, ids, seed, max_new_tokens, on_token=on_token)
-    return clean(tokenizer.text(answer)) or prompt
+    """`prompt` as written out by the Gemma in `folder`, which is in memory only meanwhile."""
+    return Enhancer.load(folder, dtype)(prompt, seed, max_new_tokens)
 
 
 def chat(prompt: str, *, bos: str = "<bos>", instruction: str = INSTRUCTION) -> str:
