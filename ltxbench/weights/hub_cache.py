@@ -3,43 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from pathlib import Path
 
-from ltxbench.weights.cache import cache_folder
+from ltxbench.weights import notes
 from ltxbench.weights.registry import COMMIT, registry
-
-COMMITS = "commits.json"
-"""In ltxbench's cache: repository to the commit that its unpinned revision was resolved to."""
 
 
 def revision(repository: str) -> str | None:
     """The commit to use: pinned in the registry, or recorded at the first download; None before that."""
-    return registry().repositories[repository].revision or _recorded().get(repository)
-
-
-def record(repository: str, commit: str) -> None:
-    """Remembers what an unpinned revision was resolved to. Raises OSError."""
-    folder = cache_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=folder, prefix=".commits-")
-    with os.fdopen(handle, "w") as file:
-        json.dump(_recorded() | {repository: commit}, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(name).replace(folder / COMMITS)
-
-
-def _recorded() -> dict[str, str]:
-    """Entries that are no commit are dropped: the next download records them anew."""
-    try:
-        stored = json.loads((cache_folder() / COMMITS).read_text())
-    except (OSError, ValueError):
-        return {}
-    if not isinstance(stored, dict):
-        return {}
-    return {key: value for key, value in stored.items() if isinstance(value, str) and COMMIT.fullmatch(value)}
+    recorded = notes.read(notes.COMMITS).get(repository, "")
+    return registry().repositories[repository].revision or (recorded if COMMIT.fullmatch(recorded) else None)
 
 
 def find(name: str) -> Path | None:

@@ -1,0 +1,164 @@
+"""`ltxbench models`: what weights there are, fetching and checking them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ltxbench.weights.registry import Repository
+    from ltxbench.weights.verify import Count, Verified
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command("list")
+def list_models(
+    matrix: Annotated[
+        str | None, typer.Argument(help="Name or file of a matrix: show only what its cases need.")
+    ] = None,
+) -> None:
+    """Show every model: where it comes from, its size and licence, and whether it is here."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from ltxbench.weights import hub_cache
+    from ltxbench.weights.registry import registry
+
+    cases: dict[str, list[str]] = {}
+    names = list(registry().models)
+    if matrix is not None:
+        cases = _needing(matrix)
+        names = [name for name in names if name in cases]
+    table = Table()
+    for column in ("model", "what", "repository", "file", "size", "licence", "here"):
+        table.add_column(column, overflow="fold")
+    if cases:
+        table.add_column("needed by", overflow="fold")
+    for name in names:
+        model, repository = registry().models[name], registry().repository(name)
+        size = (
+            f"{model.size_bytes or model.about_bytes:,} B" if model.size_bytes else f"~{model.about_bytes / 1e9:.1f} GB"
+        )
+        row = [name, model.what, model.repository, model.file or "(folder)", size]
+        row += [repository.licence + (" (gated)" if repository.gated else ""), "yes" if hub_cache.find(name) else "no"]
+        table.add_row(*row, *([", ".join(cases[name])] if cases else []))
+    Console().print(table)
+    print(
+        "`ltxbench models download NAME ...` fetches; gemma-4bit can stand in for gemma. The weights `tiny` need none."
+    )
+
+
+def _needing(matrix: str) -> dict[str, list[str]]:
+    """Model to the names of the cases that read it."""
+    from ltxbench.matrix import find, load
+    from ltxbench.weights.registry import needed
+
+    cases: dict[str, list[str]] = {}
+    for case in load(find(matrix)).cases:
+        for name in needed([case]):
+            cases.setdefault(name, []).append(case.name)
+    return cases
+
+
+@app.command()
+def download(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Models, see `ltxbench models list`. [default: all but gemma-4bit]")
+    ] = None,
+    matrix: Annotated[str | None, typer.Option(help="Also what the cases of this matrix need.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Accept the licences without being asked.")] = False,
+) -> None:
+    """Fetch published weights into the Hugging Face cache, resumed where torn, checked by sha256.
+
+    A repository's licence is shown before its first download. Exit codes: 2 usage or a licence not accepted, 4 the
+    hub or a damaged file, 5 too little disk.
+    """
+    from ltxbench.weights.download import download as fetch
+    from ltxbench.weights.registry import registry
+
+    wanted = list(names or [])
+    if matrix is not None:
+        needed = _needing(matrix)
+        wanted += [name for name in registry().models if name in needed]
+    if not wanted:
+        wanted = [name for name in registry().models if name != "gemma-4bit"]
+
+    def confirm(repository: str, entry: Repository) -> bool:
+        print(f"{repository} is licensed under: {entry.licence}\n  {entry.licence_url}", file=sys.stderr)
+        if yes:
+            return True
+        if not sys.stdin.isatty():
+            print("  --yes accepts it where nobody can be asked.", file=sys.stderr)
+            return False
+        return typer.confirm("  Do you accept it?", default=False, err=True)
+
+    for name, place in fetch(wanted, confirm, lambda line: print(line, file=sys.stderr)).items():
+        print(f"{name}: {place}")
+
+
+@app.command()
+def verify(
+    path: Annotated[Path, typer.Argument(help="A safetensors file of LTX-2, or a Gemma folder.")],
+    checksum: Annotated[bool, typer.Option(help="Read the whole file for its sha256.")] = True,
+) -> None:
+    """Check a weights file as strictly as the loader does, and print what it holds.
+
+    Header, every key and shape, types, version and sha256. Exit code 4 with the first problem's name otherwise.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    from ltxbench.errors import WeightsError
+    from ltxbench.weights.verify import verify as look
+
+    if not path.exists():
+        raise WeightsError(f"{path}: no such file or folder", hint="`ltxbench models list` shows what is known.")
+    parts = sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
+    columns = (TextColumn("sha256"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not checksum) as progress:
+        task = progress.add_task("sha256", total=sum(part.stat().st_size for part in parts))
+        verified = look(path, checksum=checksum, progress=lambda count: progress.advance(task, count))
+    _show(verified)
+
+
+def _show(verified: Verified) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from ltxbench.model.layout import Group, Kind
+
+    console = Console()
+    version = f", LTX-{verified.version}" if verified.version else ""
+    console.print(f"{verified.path}: {verified.kind}{version}", markup=False, highlight=False, soft_wrap=True)
+    order = [group.value for group in Group] if verified.kind == Kind.UNIFIED else []
+    groups = {name: verified.groups.get(name) for name in [*order, *verified.groups]}
+    table = Table("part", "tensors", "parameters")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, count in groups.items():
+        table.add_row(name, *_cells(count))
+    table.add_section()
+    table.add_row("all", *_cells(_total(verified)))
+    table.add_section()
+    for name, count in sorted(verified.dtypes.items()):
+        table.add_row(name, *_cells(count))
+    console.print(table)
+    print(f"size    {verified.size_bytes:,} bytes")
+    for name, digest in verified.sha256.items():
+        known = "as published" if verified.expected_sha256 else "no published sum to compare with"
+        print(f"sha256  {digest}  {name} ({known})")
+
+
+def _cells(count: Count | None) -> tuple[str, str]:
+    return (f"{count.tensors:,}", f"{count.elements:,}") if count else ("0", "0")
+
+
+def _total(verified: Verified) -> Count:
+    from ltxbench.weights.verify import Count
+
+    counts = verified.groups.values()
+    return Count(sum(count.tensors for count in counts), sum(count.elements for count in counts))
