@@ -24,6 +24,7 @@ def list_models(
     """Show every model: where it comes from, its size and licence, and whether it is here."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from ltxbench.weights import hub_cache
     from ltxbench.weights.registry import registry
@@ -33,19 +34,17 @@ def list_models(
     if matrix is not None:
         cases = _needing(matrix)
         names = [name for name in names if name in cases]
-    table = Table()
-    for column in ("model", "what", "repository", "file", "size", "licence", "here"):
-        table.add_column(column, overflow="fold")
-    if cases:
-        table.add_column("needed by", overflow="fold")
+    table = Table("model", "size", "here", "what it is")
+    table.columns[1].justify = "right"
     for name in names:
         model, repository = registry().models[name], registry().repository(name)
-        size = (
-            f"{model.size_bytes or model.about_bytes:,} B" if model.size_bytes else f"~{model.about_bytes / 1e9:.1f} GB"
-        )
-        row = [name, model.what, model.repository, model.file or "(folder)", size]
-        row += [repository.licence + (" (gated)" if repository.gated else ""), "yes" if hub_cache.find(name) else "no"]
-        table.add_row(*row, *([", ".join(cases[name])] if cases else []))
+        size = f"{model.size_bytes / 1e9:.3f} GB" if model.size_bytes else f"~{model.about_bytes / 1e9:.1f} GB"
+        lines = [model.what, f"{model.repository}{f', {model.file}' if model.file else ''}"]
+        lines.append(repository.licence + (", gated: accept it on the hub first" if repository.gated else ""))
+        if cases:
+            lines.append(f"needed by {', '.join(cases[name])}")
+        here = "yes" if hub_cache.find(name) else "no"
+        table.add_row(name, size, here, Text("\n".join(lines)), end_section=True)
     Console().print(table)
     print(
         "`ltxbench models download NAME ...` fetches; gemma-4bit can stand in for gemma. The weights `tiny` need none."
@@ -66,10 +65,8 @@ def _needing(matrix: str) -> dict[str, list[str]]:
 
 @app.command()
 def download(
-    names: Annotated[
-        list[str] | None, typer.Argument(help="Models, see `ltxbench models list`. [default: all but gemma-4bit]")
-    ] = None,
-    matrix: Annotated[str | None, typer.Option(help="Also what the cases of this matrix need.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(help="Models, see `ltxbench models list`.")] = None,
+    matrix: Annotated[str | None, typer.Option(help="What the cases of this matrix need.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Accept the licences without being asked.")] = False,
 ) -> None:
     """Fetch published weights into the Hugging Face cache, resumed where torn, checked by sha256.
@@ -77,6 +74,7 @@ def download(
     A repository's licence is shown before its first download. Exit codes: 2 usage or a licence not accepted, 4 the
     hub or a damaged file, 5 too little disk.
     """
+    from ltxbench.errors import UsageError
     from ltxbench.weights.download import download as fetch
     from ltxbench.weights.registry import registry
 
@@ -85,7 +83,7 @@ def download(
         needed = _needing(matrix)
         wanted += [name for name in registry().models if name in needed]
     if not wanted:
-        wanted = [name for name in registry().models if name != "gemma-4bit"]
+        raise UsageError("no model named", hint=f"Models: {', '.join(registry().models)}; or --matrix NAME.")
 
     def confirm(repository: str, entry: Repository) -> bool:
         print(f"{repository} is licensed under: {entry.licence}\n  {entry.licence_url}", file=sys.stderr)
