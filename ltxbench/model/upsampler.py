@@ -49,7 +49,9 @@ class UpsamplerConfig:
         made = cls(**values)
         if made.dims != 3:
             raise WeightsError(f"{source}: dims is {made.dims}, only 3 is supported")
-        if made.in_channels < 1 or made.mid_channels < 1 or made.mid_channels % 32 or made.num_blocks_per_stage < 0:
+        if made.in_channels < 1:
+            raise WeightsError(f"{source}: in_channels is {made.in_channels}, expected a positive whole number")
+        if made.mid_channels < 1 or made.mid_channels % 32:
             raise WeightsError(f"{source}: mid_channels is {made.mid_channels}, expected a multiple of 32")
         if not (made.spatial_upsample or made.temporal_upsample):
             raise WeightsError(f"{source}: spatial_upsample and temporal_upsample are both false")
@@ -71,22 +73,47 @@ class UpsamplerConfig:
 
 
 class ResBlock(nn.Module):
-    """silu(x + norm2(conv2(silu(norm1(conv1(x)))))), with zero padding and group norm over F, H and W jointly."""
+    """silu(x + norm2(conv2(silu(norm1(conv1(x)))))), with zero padding."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv3d(channels, channels, 3, padding=1)
-        self.norm1 = _group_norm(channels)
+        self.norm1 = GroupNormSilu(channels)
         self.conv2 = nn.Conv3d(channels, channels, 3, padding=1)
-        self.norm2 = _group_norm(channels)
+        self.norm2 = GroupNormSilu(channels)
 
     def __call__(self, x: mx.array) -> mx.array:
-        y = self.norm2(self.conv2(nn.silu(self.norm1(self.conv1(x)))))
-        return nn.silu(x + y)
+        return self.norm2(self.conv2(self.norm1(self.conv1(x))), x)
 
 
-def _group_norm(channels: int) -> nn.GroupNorm:
-    return nn.GroupNorm(32, channels, eps=1e-5, pytorch_compatible=True)
+class GroupNormSilu(nn.Module):
+    """silu(group norm of x + residual): 32 groups of channels, each over F, H and W jointly. Rounded once."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = mx.ones((channels,))
+        self.bias = mx.zeros((channels,))
+
+    def __call__(self, x: mx.array, residual: mx.array | None = None) -> mx.array:
+        batch, channels = x.shape[0], x.shape[-1]
+        groups = x.reshape(batch, -1, 32, channels // 32).swapaxes(1, 2)
+        normed = mx.fast.layer_norm(groups.reshape(batch, 32, -1), None, None, 1e-5)
+        normed = normed.reshape(groups.shape).swapaxes(1, 2).reshape(x.shape)
+        if residual is None:
+            return _silu_affine(normed, self.weight, self.bias)
+        return _silu_affine_sum(normed, self.weight, self.bias, residual)
+
+
+@mx.compile
+def _silu_affine(x: mx.array, weight: mx.array, bias: mx.array) -> mx.array:
+    y = x.astype(mx.float32) * weight + bias
+    return (y * mx.sigmoid(y)).astype(x.dtype)
+
+
+@mx.compile
+def _silu_affine_sum(x: mx.array, weight: mx.array, bias: mx.array, residual: mx.array) -> mx.array:
+    y = x.astype(mx.float32) * weight + bias + residual
+    return (y * mx.sigmoid(y)).astype(x.dtype)
 
 
 class BlurDownsample(nn.Module):
@@ -132,7 +159,7 @@ class Upsampler(nn.Module):
         super().__init__()
         channels = config.mid_channels
         self.initial_conv = nn.Conv3d(config.in_channels, channels, 3, padding=1)
-        self.initial_norm = _group_norm(channels)
+        self.initial_norm = GroupNormSilu(channels)
         self.res_blocks = [ResBlock(channels) for _ in range(config.num_blocks_per_stage)]
         self.stride = config.stride
         if config.resamples:
@@ -145,7 +172,7 @@ class Upsampler(nn.Module):
         self.final_conv = nn.Conv3d(channels, config.in_channels, 3, padding=1)
 
     def __call__(self, x: mx.array) -> mx.array:
-        x = nn.silu(self.initial_norm(self.initial_conv(x)))
+        x = self.initial_norm(self.initial_conv(x))
         for block in (*self.res_blocks, self._enlarged, *self.post_upsample_res_blocks):
             x = block(x)
             mx.eval(x)  # a block's temporaries are free before the next one's are allocated

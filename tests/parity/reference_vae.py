@@ -14,6 +14,8 @@ from ltx_core.model.upsampler import LatentUpsampler, LatentUpsamplerConfigurato
 from ltx_core.model.video_vae import VideoDecoder, VideoDecoderConfigurator, VideoEncoder, VideoEncoderConfigurator
 from safetensors.torch import save_file
 
+from tests.model.seeded import weights
+
 Config = dict[str, Any]
 
 RES = {"num_layers": 1}
@@ -86,29 +88,20 @@ def vae_config(blocks: Config = BLOCKS_19B, *, latent: int = 16, base: int = 8, 
 
 
 def randomize(module: torch.nn.Module, seed: int) -> None:
-    """Weights that keep the signal's size; biases, scales and statistics that matter."""
-    generator = torch.Generator().manual_seed(seed)
-
-    def normal(tensor: torch.Tensor) -> torch.Tensor:
-        return torch.randn(tensor.shape, generator=generator)
-
+    shapes = {name: tuple(tensor.shape) for name, tensor in official_keys(module).items()}
+    made = weights(shapes, seed)
     with torch.no_grad():
-        for name, tensor in sorted(module.state_dict().items()):
-            if name.endswith(("blur_down.kernel", "timestep_scale_multiplier")):
-                continue
-            if "std-of" in name or ("norm" in name and name.endswith("weight")):
-                tensor.copy_(1 + 0.2 * normal(tensor).clamp(-3, 3))
-            elif tensor.ndim > 1:
-                tensor.copy_(normal(tensor) / tensor[0].numel() ** 0.5)
-            else:
-                tensor.copy_(0.3 * normal(tensor))
+        for name, tensor in official_keys(module).items():
+            tensor.copy_(torch.from_numpy(made[name]))
 
 
-def official_keys(module: VideoDecoder | VideoEncoder) -> dict[str, torch.Tensor]:
-    """A VAE half's tensors under their names in a unified file."""
+def official_keys(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """The module's tensors under their names in an official file."""
+    if not isinstance(module, VideoDecoder | VideoEncoder):
+        return module.state_dict()
     half = "decoder" if isinstance(module, VideoDecoder) else "encoder"
     return {
-        ("vae." if name.startswith("per_channel_statistics.") else f"vae.{half}.") + name: tensor.contiguous()
+        ("vae." if name.startswith("per_channel_statistics.") else f"vae.{half}.") + name: tensor
         for name, tensor in module.state_dict().items()
     }
 
@@ -145,11 +138,7 @@ def random_upsampler(
     upsampler = LatentUpsamplerConfigurator.from_config(config)
     randomize(upsampler, seed)
     upsampler = upsampler.eval().to(dtype)
-    return upsampler, save(path, upsampler.state_dict(), config)
-
-
-def noise(*shape: int, seed: int = 1) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+    return upsampler, save(path, official_keys(upsampler), config)
 
 
 def run(module: Any, *inputs: np.ndarray, dtype: torch.dtype = torch.float32) -> np.ndarray:

@@ -41,6 +41,13 @@ class PixelNorm(nn.Module):
         return mx.fast.rms_norm(x, None, 1e-8)
 
 
+@mx.compile
+def silu(x: mx.array) -> mx.array:
+    """x * sigmoid(x), rounded once."""
+    y = x.astype(mx.float32)
+    return (y * mx.sigmoid(y)).astype(x.dtype)
+
+
 class ResBlock(nn.Module):
     """x + conv2(silu(norm2(conv1(silu(norm1(x)))))). Where the width changes, x is normalised and mapped to it."""
 
@@ -55,8 +62,8 @@ class ResBlock(nn.Module):
             self.conv_shortcut = PointwiseConv3d(in_channels, out_channels)
 
     def __call__(self, x: mx.array) -> mx.array:
-        y = self.conv1(nn.silu(self.norm1(x)))
-        y = self.conv2(nn.silu(self.norm2(y)))
+        y = self.conv1(silu(self.norm1(x)))
+        y = self.conv2(silu(self.norm2(y)))
         shortcut: mx.array = self.conv_shortcut(self.norm3(x)) if "conv_shortcut" in self else x
         return shortcut + y
 
@@ -108,7 +115,8 @@ class SpaceToDepthDownsample(nn.Module):
     def __call__(self, x: mx.array) -> mx.array:
         if self.stride[0] == 2:
             x = mx.concatenate([x[:, :1], x], axis=1)
-        shortcut = mx.unflatten(space_to_depth(x, self.stride), -1, (self.out_channels, -1)).mean(axis=-1)
+        groups = mx.unflatten(space_to_depth(x, self.stride), -1, (self.out_channels, -1))
+        shortcut = groups.astype(mx.float32).mean(axis=-1).astype(x.dtype)
         return space_to_depth(self.conv(x), self.stride) + shortcut
 
 

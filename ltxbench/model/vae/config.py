@@ -148,35 +148,35 @@ def _scale(patch_size: int, strides: list[Stride]) -> Stride:
 
 
 class _Fields:
-    """Reads fields of the JSON object `vae`, each with the name it will be blamed by."""
+    """Reads fields of a JSON object and blames a wrong one by its full name."""
 
-    def __init__(self, vae: Mapping[str, Any], source: str) -> None:
-        self._vae, self._source = vae, source
+    def __init__(self, values: Mapping[str, Any], source: str, prefix: str = "vae.") -> None:
+        self._values, self._source, self._prefix = values, source, prefix
 
     def require(self, name: str, value: object) -> None:
-        if (found := self._vae.get(name, value)) != value:
+        if (found := self._values.get(name, value)) != value:
             raise self._wrong(name, found, f"only {value} is supported")
 
     def count(self, name: str, default: int) -> int:
-        value = self._vae.get(name, default)
+        value = self._values.get(name, default)
         if type(value) is not int or value < 1:
             raise self._wrong(name, value, "expected a positive whole number")
         return value
 
     def flag(self, name: str, default: bool) -> bool:
-        value = self._vae.get(name, default)
+        value = self._values.get(name, default)
         if not isinstance(value, bool):
             raise self._wrong(name, value, "expected true or false")
         return value
 
     def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
-        value = self._vae.get(name, default)
+        value = self._values.get(name, default)
         if value not in allowed:
             raise self._wrong(name, value, f"supported: {', '.join(allowed)}")
         return str(value)
 
     def blocks(self, name: str, default: object, allowed: tuple[str, ...]) -> tuple[Block, ...]:
-        entries = self._vae.get(name, default)
+        entries = self._values.get(name, default)
         if not isinstance(entries, list | tuple):
             raise self._wrong(name, entries, "expected a list of blocks")
         return tuple(self._block(f"{name}[{index}]", entry, allowed) for index, entry in enumerate(entries))
@@ -196,7 +196,7 @@ class _Fields:
         if kind == "res_x" and "num_layers" not in options:
             raise self._wrong(name, entry, "num_layers is missing")
         widens = kind == "res_x_y" or kind.endswith(("_x_y", "_res"))
-        own = _Fields(options, f"{self._source}: vae.{name}")
+        own = _Fields(options, self._source, f"{self._prefix}{name}.")
         return Block(
             name=kind,
             layers=own.count("num_layers", 1) if kind == "res_x" else 1,
@@ -205,4 +205,4 @@ class _Fields:
         )
 
     def _wrong(self, name: str, value: object, why: str) -> WeightsError:
-        return WeightsError(f"{self._source}: vae.{name} is {value!r}; {why}")
+        return WeightsError(f"{self._source}: {self._prefix}{name} is {value!r}; {why}")

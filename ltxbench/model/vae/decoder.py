@@ -9,7 +9,7 @@ import mlx.nn as nn
 
 from ltxbench.errors import UsageError
 from ltxbench.model.checkpoint import Checkpoint, load_strict
-from ltxbench.model.vae.blocks import DepthToSpaceUpsample, ResBlock, ResStage, Style, divided
+from ltxbench.model.vae.blocks import DepthToSpaceUpsample, ResBlock, ResStage, Style, divided, silu
 from ltxbench.model.vae.config import UPSAMPLING, Block, DecoderConfig, Stride
 from ltxbench.model.vae.convolution import channels_last
 from ltxbench.model.vae.rearrange import unpatchify
@@ -39,7 +39,7 @@ class Decoder(nn.Module):
         for block in self.up_blocks:
             x = block(x)
             mx.eval(x)
-        x = self.conv_out(nn.silu(self.conv_norm_out(x)))
+        x = self.conv_out(silu(self.conv_norm_out(x)))
         return unpatchify(x, self.patch_size)
 
 

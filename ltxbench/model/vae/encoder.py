@@ -9,7 +9,7 @@ import mlx.nn as nn
 
 from ltxbench.errors import UsageError
 from ltxbench.model.checkpoint import Checkpoint, load_strict
-from ltxbench.model.vae.blocks import ResBlock, ResStage, SpaceToDepthDownsample, Style, divided
+from ltxbench.model.vae.blocks import ResBlock, ResStage, SpaceToDepthDownsample, Style, divided, silu
 from ltxbench.model.vae.config import DOWNSAMPLING, Block, EncoderConfig, Stride
 from ltxbench.model.vae.convolution import channels_last
 from ltxbench.model.vae.rearrange import patchify
@@ -39,7 +39,7 @@ class Encoder(nn.Module):
         for block in self.down_blocks:
             x = block(x)
             mx.eval(x)
-        return self.conv_out(nn.silu(self.conv_norm_out(x)))
+        return self.conv_out(silu(self.conv_norm_out(x)))
 
 
 def _down_block(block: Block, channels: int, style: Style) -> tuple[nn.Module, int]:
