@@ -42,13 +42,15 @@ def denoise(
     guidance: Guidance | None = None,
     batched: bool = False,
     mask: mx.array | None = None,
+    clean: mx.array | None = None,
     on_step: OnStep = lambda sigma, forwards: nullcontext(),  # noqa: ARG005 - called by position
 ) -> mx.array:
-    """The latent [1, N, C] in float32 at the last of `sigmas`, from the one at the first.
+    """The latent [B, N, C] in float32 at the last of `sigmas`, from the one at the first.
 
     negative  conditioning on the negative prompt, needed when guidance.cfg is not 1
-    batched   the conditional and the negative forward as one of batch 2, rather than one after the other
-    mask      [1, N] in 0..1: how much of each token is denoised (image conditioning); the rest keeps its start value
+    batched   the conditional and the negative forward as one of twice the batch, rather than one after the other
+    mask      [B, N] in 0..1: how much of each token is denoised, for conditioning on images
+    clean     [B, N, C]: what the rest of a masked token is held at; the given latent where that is None
 
     Raises InvalidLatent at the first step that yields NaN or infinity.
     """
@@ -56,12 +58,12 @@ def denoise(
     if guidance.needs_negative and negative is None:
         raise ValueError("classifier-free guidance needs the conditioning on a negative prompt")
     latent = latent.astype(mx.float32)
-    clean = latent
+    clean = latent if clean is None else clean.astype(mx.float32)
     predict = _Predictor(transformer, guidance, conditioning, negative, batched)
 
     for step, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         with on_step(float(sigma), guidance.forwards):
-            levels = mx.array([float(sigma)], mx.float32) if mask is None else mask * float(sigma)
+            levels = mx.full(latent.shape[:1], float(sigma)) if mask is None else mask * float(sigma)
             denoised = predict(latent, levels)
             if mask is not None:
                 denoised = denoised * mask[..., None] + clean * (1 - mask[..., None])
@@ -93,8 +95,8 @@ class _Predictor:
     def __call__(self, latent: mx.array, levels: mx.array) -> mx.array:
         uncond = perturbed = None
         if self.joined is not None:
-            both = self._clean(latent, levels, self.joined)
-            cond, uncond = both[:1], both[1:]
+            both = self._clean(mx.tile(latent, (2, 1, 1)), mx.concatenate([levels, levels]), self.joined)
+            cond, uncond = mx.split(both, 2)
         else:
             cond = self._clean(latent, levels, self.conditioning)
             if self.negative is not None:
@@ -106,11 +108,9 @@ class _Predictor:
     def _clean(
         self, latent: mx.array, levels: mx.array, conditioning: Conditioning, *, skip: tuple[int, ...] = ()
     ) -> mx.array:
-        """latent - sigma * velocity, for every sample of the conditioning."""
-        tokens = mx.broadcast_to(latent, (conditioning.batch, *latent.shape[1:]))
-        timestep = mx.broadcast_to(levels, (conditioning.batch, *levels.shape[1:]))
-        velocity = self.transformer(tokens, timestep, conditioning, skip_self_attention=skip)
-        return latent - velocity.astype(mx.float32) * levels.reshape(1, -1, 1)
+        """latent - sigma * velocity, with sigma [B] or, one a token, [B, N]."""
+        velocity = self.transformer(latent, levels, conditioning, skip_self_attention=skip)
+        return latent - velocity.astype(mx.float32) * levels.reshape(levels.shape[0], -1, 1)
 
 
 def pack(latent: mx.array) -> mx.array:

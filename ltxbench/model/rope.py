@@ -102,6 +102,12 @@ class Rotation:
     pair_axis: int
     """The axis over which the two components of a pair lie."""
 
+    def joined(self, other: Rotation) -> Rotation:
+        """Tables for both batches, one after the other; tables of one sample serve any number of them."""
+        if self.cos.shape[0] == other.cos.shape[0] == 1:
+            return self
+        return Rotation(mx.concatenate([self.cos, other.cos]), mx.concatenate([self.sin, other.sin]), self.pair_axis)
+
     def __call__(self, x: mx.array) -> mx.array:
         """Turns x [B, N, dim]; same shape and dtype."""
         pairs = x.reshape(*x.shape[:2], *self.sin.shape[2:])

@@ -39,12 +39,14 @@ class Conditioning:
         return self.text[0][0].shape[0]
 
     def joined(self, other: Conditioning) -> Conditioning:
-        """Both as one batch, for tokens at the same positions."""
+        """Both as one batch, for tokens at the same positions; evaluated."""
         text = tuple(
             (mx.concatenate([k, other_k]), mx.concatenate([v, other_v]))
             for (k, v), (other_k, other_v) in zip(self.text, other.text, strict=True)
         )
-        return Conditioning(self.rotation, text)
+        joined = Conditioning(self.rotation.joined(other.rotation), text)
+        mx.eval(joined.arrays())
+        return joined
 
     def arrays(self) -> list[mx.array]:
         return [self.rotation.cos, self.rotation.sin, *(array for pair in self.text for array in pair)]

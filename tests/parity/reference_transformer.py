@@ -115,9 +115,17 @@ def save_unified(
     config: Mapping[str, Any],
     modules: Mapping[str, torch.nn.Module],
     extra: Mapping[str, torch.Tensor] | None = None,
+    *,
+    published_dtypes: bool = False,
 ) -> Path:
-    """A safetensors file in the official layout: each module's tensors under its prefix, the configuration as JSON."""
+    """A safetensors file in the official layout: each module's tensors under its prefix, the configuration as JSON.
+
+    With `published_dtypes` the modules' tensors are stored as in published files: the tables in float32, the rest in
+    bfloat16.
+    """
     tensors = {prefix + key: value for prefix, module in modules.items() for key, value in module.state_dict().items()}
+    if published_dtypes:
+        tensors = {key: value if "table" in key else value.bfloat16() for key, value in tensors.items()}
     tensors |= extra or {}
     save_file(
         {key: value.contiguous() for key, value in tensors.items()}, path, metadata={"config": json.dumps(config)}
@@ -207,16 +215,17 @@ def official_denoise(
     params: MultiModalGuiderParams | None = None,
     negative_context: torch.Tensor | None = None,
     denoise_mask: torch.Tensor | None = None,
+    clean: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """The official Euler loop for the video alone, from its own guider and stepper, all in float32.
 
     latent [1, N, C], sigmas [steps + 1], contexts [1, T, caption_channels], positions [1, 3, N, 2],
-    denoise_mask [1, N, 1]; returns [1, N, C].
+    denoise_mask [1, N, 1], clean [1, N, C] (the start where that is None); returns [1, N, C].
     """
     guider = MultiModalGuider(params or MultiModalGuiderParams(), negative_context)
     stepper, model = EulerDiffusionStep(), X0Model(module)
     mask = torch.ones(*latent.shape[:2], 1) if denoise_mask is None else denoise_mask
-    clean = latent
+    clean = latent if clean is None else clean
 
     def predict(text: torch.Tensor, sigma: torch.Tensor, skip: list[int] | None = None) -> torch.Tensor:
         modality = Modality(latent, sigma.reshape(1), mask * sigma, positions, text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import mlx.core as mx
@@ -124,6 +124,21 @@ def test_tokens_that_are_kept_follow_the_official_mask(setting: Setting, guided:
     out = setting.ours(distilled_sigmas(), guidance, mask=mx.array(mask))
     check("denoising, per-token mask", label(setting, "CFG" if guided else "no guidance"), out, reference, 1e-4)
     assert np.array_equal(np.array(out)[mask == 0], setting.noise[mask == 0])
+
+
+def test_a_clean_latent_holds_masked_tokens_as_the_official_loop_does(setting: Setting, check: Check) -> None:
+    tokens = setting.noise.shape[1]
+    mask = initial_noise(3, (1, tokens)).clip(0, 1)
+    clean = initial_noise(4, setting.noise.shape)
+    start = setting.noise * mask[..., None] + clean * (1 - mask[..., None])
+    begun = replace(setting, noise=start)
+    reference = begun.official(
+        torch.from_numpy(distilled_sigmas()),
+        denoise_mask=torch.from_numpy(mask)[..., None],
+        clean=torch.from_numpy(clean),
+    )
+    out = begun.ours(distilled_sigmas(), mask=mx.array(mask), clean=mx.array(clean))
+    check("denoising, per-token mask", label(setting, "random mask, clean latent"), out, reference, 1e-4)
 
 
 def test_tokens_are_packed_in_the_official_order() -> None:
