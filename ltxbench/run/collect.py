@@ -40,11 +40,12 @@ from ltxbench.run.records import (
     VideoRecord,
 )
 from ltxbench.run.supervisor import Ended
+from ltxbench.run.worker import tells_out_of_memory
 
 SIGNAL_CAUSES = {
     signal.SIGKILL: "often the system, out of memory",
     signal.SIGABRT: "on a Mac often the GPU watchdog",
-    signal.SIGSEGV: "a crash inside a library",
+    signal.SIGSEGV: "a crash inside a library; MLX on a CPU crashes so when an allocation fails",
 }
 
 
@@ -123,7 +124,10 @@ class Collector:
         if ended.garbled is not None:
             return Outcome.FAILED, f"the process sent what is no event: {ended.garbled}", self._running
         if ended.returncode < 0:
-            return Outcome.SIGNAL, f"killed by {name_signal(-ended.returncode)}", self._running
+            # A GPU's errors come up outside of Python, where nothing can catch them.
+            aborted = ended.returncode == -signal.SIGABRT and tells_out_of_memory(ended.output_tail)
+            outcome = Outcome.OUT_OF_MEMORY if aborted else Outcome.SIGNAL
+            return outcome, f"killed by {name_signal(-ended.returncode)}", self._running
         return Outcome.FAILED, f"ended with exit code {ended.returncode} before it had finished", self._running
 
     def memory(self) -> MemoryRecord:

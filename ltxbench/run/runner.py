@@ -24,6 +24,7 @@ from ltxbench.run.files import make_folder
 from ltxbench.run.interrupts import Interrupts, interrupts
 from ltxbench.run.listener import Listener
 from ltxbench.run.records import EnhancementRecord, Outcome, Phase, RunRecord, Weights
+from ltxbench.run.script import Script
 from ltxbench.run.store import RunFolder
 from ltxbench.run.supervisor import Ended, supervise
 from ltxbench.run.worker import WorkerJob
@@ -56,10 +57,10 @@ def run_matrix(
     worker's own error when the prompt cannot be enhanced, KeyboardInterrupt when it is interrupted before the first
     case or twice.
     """
-    _check_engine(engine)
+    script = _script(engine)
     _check_space(root, cases)
     with interrupts() as asked:
-        accelerator = _probe(engine, asked)
+        accelerator = script.accelerator if script else probe_engine(engine, asked)
         record = RunRecord(
             id=store.new_run_id(),
             ltxbench_version=ltxbench.__version__,
@@ -168,8 +169,11 @@ class _Session:
         return collector, ended
 
 
-def _probe(engine: str, asked: Interrupts) -> str | None:
-    """Starts the engine once and asks for its accelerator."""
+def probe_engine(engine: str, asked: Interrupts | None = None) -> str | None:
+    """Starts the engine in a worker, which imports what this process must not, and returns its accelerator.
+
+    Raises the worker's own error when it cannot be started.
+    """
     collector = Collector()
     with tempfile.TemporaryDirectory(prefix="ltxbench-") as folder:
         ended = supervise(
@@ -198,14 +202,14 @@ def _as_error(collector: Collector, ended: Ended, what: str) -> BaseException:
     return LtxbenchError(f"{what}: {message}", hint=f"It printed last: {last[0]}" if last else None)
 
 
-def _check_engine(engine: str) -> None:
+def _script(engine: str) -> Script | None:
+    """None for the real engine. Raises UsageError for an engine that there is not, and for a wrong script."""
     kind, _, argument = engine.partition(":")
     if kind == "scripted":
-        from ltxbench.run.scripted import Script
-
-        Script.load(Path(argument))
-    elif engine != "mlx":
+        return Script.load(Path(argument))
+    if engine != "mlx":
         raise UsageError(f"no engine {engine!r}", hint="There are mlx and scripted:FILE.")
+    return None
 
 
 def _check_space(root: Path, cases: Sequence[Case]) -> None:

@@ -1,10 +1,7 @@
 """The scripted engine: a virtual clock, given times and memory, given failures, real frames.
 
 It runs through the real worker, supervisor and store, so that these, and the pages made from their records, are tested
-without a model. A script is a JSON file:
-
-    {"default": {"steps": [8.3, 8.2], "phases": {"load": 4.0}},
-     "cases": {"qint8": {"failure": {"kind": "kill", "phase": "denoise-1", "step": 3}}}}
+without a model.
 """
 
 from __future__ import annotations
@@ -17,82 +14,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from enum import StrEnum
-from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, ValidationError
 
-from ltxbench.errors import UsageError
-from ltxbench.frozen import Frozen
 from ltxbench.matrix.case import Case
 from ltxbench.measure.footprint import Footprint
 from ltxbench.run.engine import EnhanceJob, Generated, GenerateJob, InvalidOutput, MlxMemory, Recorder
 from ltxbench.run.records import DENOISING, Phase
-
-GIB = 1 << 30
-Seconds = Annotated[float, Field(ge=0)]
-
-
-class Fault(StrEnum):
-    RAISE = "raise"
-    OUT_OF_MEMORY = "out-of-memory"
-    NAN = "nan"
-    DISK_FULL = "disk-full"
-    HANG = "hang"
-    KILL = "kill"
-    EXIT = "exit"
-    FORK = "fork"
-    """Leaves a child behind that holds on to everything it inherited; the case itself goes on."""
-    PRINT = "print"
-    """Prints `amount` bytes; the case itself goes on."""
-
-
-class Failure(Frozen):
-    kind: Fault
-    phase: Phase = Phase.DENOISE_1
-    step: int = 0
-    """Of the stage; used in the denoising phases alone."""
-    amount: int = 0
-    """The signal for `kill` (9), the code for `exit` (0), the bytes for `print`."""
-
-
-class Level(Frozen):
-    """MLX's counters while a phase runs, and the process's footprint."""
-
-    active_bytes: int = 20 * GIB
-    peak_bytes: int = 22 * GIB
-    cache_bytes: int = GIB
-    footprint_bytes: int = 24 * GIB
-
-
-class CaseScript(Frozen):
-    steps: tuple[Seconds, ...] = (1.0,)
-    """Seconds of each step of the case, stage 1 first; the last one repeats."""
-    phases: dict[Phase, Seconds] = {}
-    """Seconds of the other phases; 0.5 where not given."""
-    memory: dict[Phase, Level] = {}
-    failure: Failure | None = None
-    pace: Seconds = 0.0
-    """Real seconds that a virtual one takes."""
-    facts: dict[str, str | int | float | bool | None] = {}
-
-
-class Script(Frozen):
-    default: CaseScript = CaseScript()
-    cases: dict[str, CaseScript] = {}
-    enhanced: str = "An enhanced prompt."
-    accelerator: str | None = None
-
-    @classmethod
-    def load(cls, path: Path) -> Script:
-        """Raises UsageError when the file is no script."""
-        try:
-            return cls.model_validate_json(path.read_bytes())
-        except (OSError, ValidationError) as error:
-            raise UsageError(f"{path}: not a script for the scripted engine ({error})") from None
+from ltxbench.run.script import Fault, Level, Script
 
 
 class ScriptedEngine:

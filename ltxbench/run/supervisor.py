@@ -14,8 +14,11 @@ from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
+from ltxbench.errors import ResourceError
 from ltxbench.run.events import Emit, EventReader
+from ltxbench.run.files import resource_errors
 from ltxbench.run.interrupts import Interrupts
 from ltxbench.run.output import OutputLog
 from ltxbench.run.worker import WorkerJob
@@ -88,9 +91,7 @@ class _Child:
             events, events_end = self._pipe(stack)
             printed, printed_end = self._pipe(stack)
             gone, self._gone_end = self._pipe(stack)
-            stdin = stack.enter_context(tempfile.TemporaryFile())
-            stdin.write(job.model_dump_json().encode())
-            stdin.seek(0)
+            stdin = stack.enter_context(_readable(job.model_dump_json().encode()))
             self._open = {events: self._read_events, printed: self._log.write}
             for descriptor in (events, printed, gone):
                 os.set_blocking(descriptor, False)
@@ -99,15 +100,18 @@ class _Child:
             if interrupts is not None:
                 self._selector.register(interrupts.descriptor, selectors.EVENT_READ)
             self.started_s = self.ended_s = time.monotonic()
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "ltxbench.run.worker", str(events_end)],
-                stdin=stdin,
-                stdout=printed_end,
-                stderr=printed_end,
-                pass_fds=(events_end,),
-                start_new_session=True,
-                env={**os.environ, **environment},
-            )
+            try:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "ltxbench.run.worker", str(events_end)],
+                    stdin=stdin,
+                    stdout=printed_end,
+                    stderr=printed_end,
+                    pass_fds=(events_end,),
+                    start_new_session=True,
+                    env={**os.environ, **environment},
+                )
+            except OSError as error:
+                raise ResourceError(f"no process can be started for a case ({error})") from error
             for descriptor in (events_end, printed_end):
                 os.close(descriptor)
             self._waiter = threading.Thread(target=self._await_exit, name="child-waiter", daemon=True)
@@ -188,6 +192,17 @@ class _Child:
     def _signal_group(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError, PermissionError):  # macOS answers EPERM for a group of zombies
             os.killpg(self._process.pid, number)
+
+
+def _readable(data: bytes) -> IO[bytes]:
+    """A file without a name: a pipe would block where the data is larger than its buffer."""
+    folder = Path(tempfile.gettempdir())
+    with resource_errors(folder), ExitStack() as stack:
+        file = stack.enter_context(tempfile.TemporaryFile())
+        file.write(data)
+        file.seek(0)
+        stack.pop_all()
+    return file
 
 
 def _earliest(*times_s: float | None) -> float | None:

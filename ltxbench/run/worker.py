@@ -97,7 +97,8 @@ def make_engine(name: str) -> Engine:
     """Raises UsageError for an unknown name or a wrong script."""
     kind, _, argument = name.partition(":")
     if kind == "scripted":
-        from ltxbench.run.scripted import Script, ScriptedEngine
+        from ltxbench.run.script import Script
+        from ltxbench.run.scripted import ScriptedEngine
 
         return ScriptedEngine(Script.load(Path(argument)))
     from ltxbench.run.mlx_engine import MlxEngine
@@ -170,8 +171,12 @@ def failure(error: BaseException, folder: Path, phase: Phase | None) -> Failed:
 def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError):
         return True
-    text = str(error).lower()
-    return isinstance(error, RuntimeError | ValueError) and any(known in text for known in OUT_OF_MEMORY_TEXTS)
+    return isinstance(error, RuntimeError | ValueError) and tells_out_of_memory(str(error))
+
+
+def tells_out_of_memory(text: str) -> bool:
+    lowered = text.lower()
+    return any(known in lowered for known in OUT_OF_MEMORY_TEXTS)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from ltxbench.matrix.case import Case, Matrix, Quantization
 from ltxbench.run.collect import Collector
 from ltxbench.run.engine import GenerateJob
 from ltxbench.run.records import CaseRecord
-from ltxbench.run.scripted import CaseScript, Failure, Script
+from ltxbench.run.script import CaseScript, Failure, Script
 from ltxbench.run.supervisor import supervise
 from ltxbench.run.worker import WorkerJob
 from ltxbench.weights.files import WeightFiles

@@ -13,8 +13,8 @@ from ltxbench.errors import LtxbenchError, ResourceError, UsageError
 from ltxbench.run import store
 from ltxbench.run.listener import Listener
 from ltxbench.run.records import Outcome, Phase
-from ltxbench.run.runner import run_matrix
-from ltxbench.run.scripted import CaseScript, Failure, Fault, Script
+from ltxbench.run.runner import probe_engine, run_matrix
+from ltxbench.run.script import CaseScript, Failure, Fault, Script
 from tests.run.conftest import NO_WEIGHTS
 
 
@@ -113,6 +113,16 @@ def test_a_disk_without_room_is_told_before_anything_runs(go, matrix, tmp_path):
     with pytest.raises(ResourceError, match="MiB are free"):
         go(Script(), cases=[huge])
     assert not (tmp_path / "runs").exists()
+
+
+def test_an_engine_is_asked_for_its_accelerator_in_a_process_of_its_own(scripted):
+    assert probe_engine(scripted(Script(accelerator="Scripted GPU"))) == "Scripted GPU"
+    assert probe_engine(scripted(Script())) is None
+
+
+def test_an_engine_that_does_not_start_tells_why():
+    with pytest.raises(UsageError, match=r"could not be started: missing\.json"):
+        probe_engine("scripted:missing.json")
 
 
 @pytest.mark.parametrize("engine", ["torch", "scripted", "scripted:missing.json"])
@@ -236,7 +246,7 @@ def processes_of(folder: Path) -> list[int]:
 def test_a_small_filesystem_that_fills_up_ends_with_one_message(driver, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
-    mount = ("unshare", "-rm", "sh", "-c", f'mount -t tmpfs -o size=48k none {disk} && exec "$@"', "sh")
+    mount = ("unshare", "-rm", "sh", "-c", f'mount -t tmpfs -o size=24k none {disk} && exec "$@"', "sh")
     if subprocess.run([*mount, "true"], capture_output=True).returncode:
         pytest.skip("may not mount a filesystem here")
     process = driver(Script(), disk / "runs", *mount)

@@ -10,11 +10,15 @@ import time
 
 import pytest
 
+from ltxbench.run.collect import Collector
+from ltxbench.run.events import Finished
 from ltxbench.run.interrupts import Interrupts
 from ltxbench.run.output import HEAD_BYTES, TAIL_BYTES
 from ltxbench.run.records import Outcome, Phase
-from ltxbench.run.scripted import GIB, CaseScript, Failure, Fault, Level
+from ltxbench.run.script import GIB, CaseScript, Failure, Fault, Level
+from ltxbench.run.supervisor import Ended
 from ltxbench.run.video import probe, read_frame
+from ltxbench.run.worker import is_out_of_memory
 
 
 def test_a_case_that_goes_well_has_every_phase_step_and_its_video(run_case, tmp_path):
@@ -155,7 +159,7 @@ def test_a_second_interrupt_stops_at_once():
 
 def test_an_error_in_the_listener_leaves_no_process_behind(tmp_path, case, scripted):
     from ltxbench.run.engine import GenerateJob
-    from ltxbench.run.scripted import Script
+    from ltxbench.run.script import Script
     from ltxbench.run.supervisor import supervise
     from ltxbench.run.worker import WorkerJob
     from tests.run.conftest import NO_WEIGHTS
@@ -207,3 +211,56 @@ def test_the_output_file_cannot_be_written(run_case, tmp_path):
     (tmp_path / "output.txt").mkdir()
     with pytest.raises((ResourceError, IsADirectoryError)):
         run_case()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("[malloc] Unable to allocate 85899345920 bytes."),
+        RuntimeError("[metal::malloc] Attempting to allocate 85899345920 bytes which is greater than the maximum"),
+        RuntimeError(
+            "[METAL] Command buffer execution failed: Insufficient Memory "
+            "(00000008:kIOGPUCommandBufferCallbackErrorOutOfMemory)."
+        ),
+        RuntimeError("cudaMallocAsync(&data, size, stream) failed: out of memory"),
+    ],
+)
+def test_what_mlx_says_when_memory_runs_out_is_known(error):
+    assert is_out_of_memory(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("[METAL] Command buffer execution failed: Caused GPU Timeout Error"),
+        ValueError("[matmul] Last dimension of first input with shape (1,2) must match"),
+        KeyError("out of memory"),
+    ],
+)
+def test_other_errors_are_not_taken_for_it(error):
+    assert not is_out_of_memory(error)
+
+
+@pytest.mark.parametrize(
+    ("output", "outcome"),
+    [
+        ("libc++abi: terminating: [METAL] Command buffer execution failed: Insufficient Memory", Outcome.OUT_OF_MEMORY),
+        ("libc++abi: terminating: [METAL] Command buffer execution failed: GPU Timeout Error", Outcome.SIGNAL),
+    ],
+)
+def test_an_abort_outside_of_python_is_judged_by_what_it_printed(output, outcome):
+    ended = Ended(
+        returncode=-signal.SIGABRT, wall_s=1, timed_out=False, interrupted=False, garbled=None, output_tail=output
+    )
+    found, failure = Collector().verdict(ended)
+    assert found is outcome
+    assert "SIGABRT" in failure.message
+    assert failure.output_tail == output
+
+
+def test_what_follows_a_line_that_is_no_event_is_not_believed():
+    ended = Ended(returncode=0, wall_s=1, timed_out=False, interrupted=False, garbled="{", output_tail="")
+    collector = Collector()
+    collector(Finished())
+    assert collector.verdict(ended)[0] is Outcome.FAILED
