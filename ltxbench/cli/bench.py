@@ -49,7 +49,7 @@ def bench(
     from ltxbench.run.progress import Progress
     from ltxbench.run.records import Outcome
     from ltxbench.run.runner import run_matrix
-    from ltxbench.weights.resolve import resolve
+    from ltxbench.weights.resolve import digest, resolve
 
     console = Console(stderr=True)
     resolved = load(find(matrix))
@@ -62,9 +62,19 @@ def bench(
         files = resolve(weights, cases)
         if files.synthetic:
             _say(console, SYNTHETIC)
+        else:
+            _say(console, "checking the weights; the first time reads all of them")
+        weights_digest = digest(files, cases)
         with Progress(console) as progress:
             run = run_matrix(
-                resolved, cases, files, root=runs, engine=engine, listener=progress, case_limit_s=case_limit
+                resolved,
+                cases,
+                files,
+                root=runs,
+                engine=engine,
+                listener=progress,
+                weights_digest=weights_digest,
+                case_limit_s=case_limit,
             )
     _show_results(run)
     if not no_report:
