@@ -5,7 +5,7 @@ Official: ltx_core.model.upsampler. The optional AdaIN is that of diffusers' LTX
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from math import prod
 from typing import Any
@@ -173,9 +173,14 @@ class Upsampler(nn.Module):
 
     def __call__(self, x: mx.array) -> mx.array:
         x = self.initial_norm(self.initial_conv(x))
-        for block in (*self.res_blocks, self._enlarged, *self.post_upsample_res_blocks):
-            x = block(x)
-            mx.eval(x)  # a block's temporaries are free before the next one's are allocated
+        layers: list[Callable[[mx.array], mx.array]] = [
+            *self.res_blocks,
+            self._enlarged,
+            *self.post_upsample_res_blocks,
+        ]
+        for layer in layers:
+            x = layer(x)
+            mx.eval(x)  # a layer's temporaries are free before the next one's are allocated
         output: mx.array = self.final_conv(x)
         return output
 

@@ -151,7 +151,7 @@ def test_tiles_take_less_memory_than_one_piece(decoder: VideoDecoder) -> None:
 
     latent = mx.array(noise(1, 4, 5, 3, 3))
     mx.eval(latent, decoder.network.parameters())
-    assert peak_bytes(TilingConfig(64, 32, 16, 8)) < 0.5 * peak_bytes(None)
+    assert peak_bytes(TilingConfig(64, 32, 16, 8)) < 0.6 * peak_bytes(None)
 
 
 @pytest.mark.parametrize(

@@ -174,16 +174,17 @@ def decode_chunks(decoder: VideoDecoder, latent: mx.array, tiling: TilingConfig 
         assert time is not None
         chunk = _decode_row(decoder, latent, tiles, time)
         if shared is not None:
-            chunk[:, : shared.shape[1]] += shared
+            chunk = chunk.at[:, : shared.shape[1]].add(shared)
         if following is None:
             yield chunk
             return
         done = following.placement.start - time.placement.start
         shared = mx.contiguous(chunk[:, done:])
-        finished = mx.contiguous(chunk[:, :done])
+        finished = chunk[:, :done]
         mx.eval(shared, finished)
         del chunk
         yield finished
+        del finished
 
 
 def _decode_row(decoder: VideoDecoder, latent: mx.array, tiles: Grid, time: Tile) -> mx.array:
@@ -204,7 +205,7 @@ def _decode_row(decoder: VideoDecoder, latent: mx.array, tiles: Grid, time: Tile
         video = decoder.decode_channels_last(cells).astype(mx.float32) * weights
         rows = slice(row.placement.start, row.placement.stop)
         columns = slice(column.placement.start, column.placement.stop)
-        chunk[:, :, rows, columns] += video
+        chunk = chunk.at[:, :, rows, columns].add(video)  # in place, where += makes a copy
         mx.eval(chunk)
         del video
     return chunk
@@ -217,7 +218,9 @@ def decode_frames(
     if latent.ndim != 5 or latent.shape[0] != 1:
         raise UsageError(f"the latent's shape is {latent.shape}, expected one sample [1,C,F,H,W]")
     for chunk in decode_chunks(decoder, latent, tiling):
-        yield np.array(quantize(chunk[0]))
+        frames = np.array(quantize(chunk[0]))
+        del chunk  # or it would be held while the next one is decoded
+        yield frames
 
 
 def to_uint8(video: mx.array) -> npt.NDArray[np.uint8]:
