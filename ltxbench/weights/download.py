@@ -118,9 +118,13 @@ def _check_disk(wanted: Iterable[Remote]) -> None:
     free = shutil.disk_usage(standing).free
     if coming + SPARE_BYTES > free:
         raise ResourceError(
-            f"{cache}: {coming / 1e9:.1f} GB are to be downloaded, {free / 1e9:.1f} GB are free",
+            f"{cache}: {_amount(coming)} are to be downloaded, {_amount(free)} are free",
             hint="Free some space (1 GB stays spare), or set HF_HUB_CACHE to a folder on a larger disk.",
         )
+
+
+def _amount(size_bytes: int) -> str:
+    return f"{size_bytes / 1e9:.3g} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.2g} MB"
 
 
 def _cached(remote: Remote) -> Path | None:
@@ -136,7 +140,7 @@ def _fetch(remote: Remote, say: Callable[[str], None]) -> None:
     from huggingface_hub import constants, hf_hub_download
 
     if _cached(remote) is None:
-        size = f" ({remote.size_bytes / 1e9:.2f} GB)" if remote.size_bytes else ""
+        size = f" ({_amount(remote.size_bytes)})" if remote.size_bytes else ""
         say(f"{remote.repository}: {remote.file}{size}")
         with _explained(remote.repository, remote.file):
             place = hf_hub_download(
