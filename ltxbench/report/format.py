@@ -35,7 +35,7 @@ def plain_seconds(value_s: float | None) -> str:
     if value_s is None:
         return MISSING
     rounded = significant(value_s, 3)
-    return f"{rounded:,.0f}" if abs(rounded) >= 100 else fixed(rounded, 3)
+    return f"{value_s:,.0f}" if abs(rounded) >= 100 else fixed(rounded, 3)
 
 
 def plain_gib(value_bytes: float | None) -> str:

@@ -157,6 +157,7 @@ class Page:
     enhanced: str | None
     flags: str
     performance: Table
+    performance_definitions: tuple[Definition, ...]
     remarks: tuple[Remark, ...]
     recommendation: tuple[Remark, ...]
     caveat: str

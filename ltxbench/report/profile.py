@@ -16,7 +16,8 @@ COLUMNS = 3
 
 def profile(record: CaseRecord) -> Profile | None:
     """None when the case measured nothing, not even in part."""
-    facts = tuple(Definition(name.replace("_", " "), _fact(value)) for name, value in sorted(record.facts.items()))
+    stated = {**record.facts, **({"frames_sha256": record.video.frames_sha256} if record.video else {})}
+    facts = tuple(Definition(name.replace("_", " "), _fact(value)) for name, value in sorted(stated.items()))
     if not (record.phases or record.steps or facts):
         return None
     return Profile(_phases(record), steps(record), _memory(record), facts)

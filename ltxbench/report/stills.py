@@ -31,7 +31,7 @@ def extract(video: Path, link: str, name: str, frames: Sequence[int], folder: Pa
         except ResultError:
             return Media(link, problem="The video file cannot be read.")
         file = folder / f"{name}_frame_{frame}.png"
-        Image.fromarray(pixels).save(file, format="PNG", optimize=True)
+        Image.fromarray(pixels).save(file, format="PNG")
         stills.append(Still(frame, f"{folder.name}/{file.name}"))
     problem = f"The video has no frame {', '.join(absent)}." if absent else None
     return Media(link, tuple(stills), problem)

@@ -61,11 +61,10 @@ def times(results: Results) -> Table:
     first = "Stage 1" if two_stage else "Denoising"
     parts.append((first, lambda record: phase_s(record, Phase.DENOISE_1)))
     if two_stage:
-        parts.append(("Upscaling", lambda record: phase_s(record, Phase.UPSCALE)))
+        parts.append(("Upscale", lambda record: phase_s(record, Phase.UPSCALE)))
         parts.append(("Stage 2", lambda record: phase_s(record, Phase.DENOISE_2)))
     parts += [
-        ("Decoding", lambda record: phase_s(record, Phase.DECODE)),
-        ("Generation", lambda record: record.times.generation_s),
+        ("Decode", lambda record: phase_s(record, Phase.DECODE)),
         ("Export", lambda record: record.times.export_s),
         ("Wall", lambda record: record.times.wall_s),
     ]
@@ -90,8 +89,8 @@ def memory(results: Results) -> Table:
         ("Load", LOADING),
         ("Text", (Phase.ENCODE,)),
         ("Denoising", (Phase.DENOISE_1, Phase.DENOISE_2)),
-        ("Upscaling", (Phase.UPSCALE,)),
-        ("Decoding", (Phase.DECODE,)),
+        ("Upscale", (Phase.UPSCALE,)),
+        ("Decode", (Phase.DECODE,)),
     ]
     shown = [record for record in results.records if finished(record)]
     parts = [part for part in parts if any(phase_peak_bytes(record, *part[1]) is not None for record in shown)]
@@ -106,9 +105,18 @@ def memory(results: Results) -> Table:
     return Table(tuple(columns), tuple(rows))
 
 
-def time_definitions() -> tuple[Definition, ...]:
+def performance_definitions() -> tuple[Definition, ...]:
     return (
         Definition("Time", f"generation: {TIME_DEFINITIONS['generation']}"),
+        Definition("Peak memory", "MLX's highest allocation from start to finish, loading included"),
+        Definition("Mean memory", "mean of MLX's active memory over the samples taken while denoising"),
+    )
+
+
+def time_definitions() -> tuple[Definition, ...]:
+    return (
+        Definition("Text", "encoding the prompt"),
+        Definition("Stage 1, stage 2", "denoising"),
         *(Definition(name.capitalize(), TIME_DEFINITIONS[name]) for name in ("load", "export", "wall")),
         Definition("Mean step", "of each stage without its first step, which also compiles what the stage needs"),
     )
@@ -120,8 +128,6 @@ def memory_definitions(results: Results) -> tuple[Definition, ...]:
     if sources:
         process += f" ({', '.join(str(source) for source in sources)})"
     return (
-        Definition("Peak memory", "MLX's highest allocation from start to finish, loading included"),
-        Definition("Mean memory", "mean of MLX's active memory over the samples taken while denoising"),
         Definition("Process", process),
         Definition("GiB", "1,073,741,824 bytes (2³⁰)"),
     )

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from ltxbench.errors import ResultError
+from ltxbench.report import folder, write
+from ltxbench.run import store
+from ltxbench.run.records import Outcome
+from ltxbench.run.store import RunFolder
+from tests.report import markdown
+from tests.report.runs import BEAVER, make_matrix, make_record, many, store_run
+
+
+def small_run(root: Path, count: int = 2) -> RunFolder:
+    records = [make_record(case, number) for number, case in enumerate(BEAVER[:count], start=1)]
+    return store_run(root, records, make_matrix(BEAVER[:count]), videos=True)
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, Path]:
+    root = tmp_path_factory.mktemp("published")
+    run = small_run(root / "runs")
+    return run, write(run, root / "reports" / "beaver-dam").parent
+
+
+def test_the_report_holds_the_run_the_stills_and_the_plots(published: tuple[RunFolder, Path]) -> None:
+    run, report = published
+    plots = {f"plots/{name}.{kind}" for name in ("steps", "phases", "memory", "tradeoff") for kind in ("svg", "png")}
+    stills = {f"frames/{case.name}_frame_12.png" for case in BEAVER[:2]}
+    copied = {f"run/{name}" for name in contents(run.path)}
+    assert set(contents(report)) == {"README.md", folder.WRITTEN} | plots | stills | copied
+
+
+def test_the_run_is_copied_verbatim(published: tuple[RunFolder, Path]) -> None:
+    run, report = published
+    assert contents(report / "run") == contents(run.path)
+
+
+def test_every_link_of_the_page_leads_to_a_file(published: tuple[RunFolder, Path]) -> None:
+    _, report = published
+    links = markdown.links((report / "README.md").read_text())
+    assert any(link.endswith(".mp4") for link in links)
+    assert [link for link in links if not (report / link).exists()] == []
+
+
+def test_a_still_is_the_videos_frame(published: tuple[RunFolder, Path]) -> None:
+    import numpy as np
+    from PIL import Image
+
+    from ltxbench.run.video import read_frame
+
+    run, report = published
+    video = run.video_path("dev")
+    assert video is not None
+    with Image.open(report / "frames" / "dev_frame_12.png") as still:
+        assert np.array_equal(np.asarray(still), read_frame(video, 12))
+
+
+def test_making_the_page_again_from_its_own_run_gives_the_same_bytes(published: tuple[RunFolder, Path]) -> None:
+    _, report = published
+    before = contents(report)
+    write(store.load(report / "run"), report)
+    assert contents(report) == before
+
+
+def test_what_the_previous_page_wrote_goes_and_what_others_wrote_stays(tmp_path: Path) -> None:
+    report = tmp_path / "reports" / "beaver-dam"
+    write(small_run(tmp_path / "both", 2), report)
+    for name in ("notes.txt", "plots/mine.svg", "frames/mine_frame_12.png"):
+        (report / name).write_text("mine")
+    write(small_run(tmp_path / "one", 1), report)
+    kept = {name for name in contents(report) if not name.startswith("run/")}
+    assert {"notes.txt", "plots/mine.svg", "frames/mine_frame_12.png", "frames/distilled_frame_12.png"} <= kept
+    assert "frames/dev_frame_12.png" not in kept
+    assert not (report / "run/cases/dev").exists()
+
+
+def test_a_list_that_was_tampered_with_removes_nothing_elsewhere(tmp_path: Path) -> None:
+    report = tmp_path / "reports" / "beaver-dam"
+    write(small_run(tmp_path / "runs", 1), report)
+    outside = tmp_path / "reports" / "precious.png"
+    outside.write_text("precious")
+    (report / "LICENSE").write_text("precious")
+    with (report / folder.WRITTEN).open("a") as listed:
+        listed.write(f"../precious.png\nplots/../../precious.png\n{outside}\nLICENSE\nplots/..\n")
+    write(store.load(report / "run"), report)
+    assert outside.exists()
+    assert (report / "LICENSE").exists()
+
+
+def test_a_failing_rendering_leaves_the_page_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = tmp_path / "reports" / "beaver-dam"
+    write(small_run(tmp_path / "old", 1), report)
+    before = contents(report)
+    torn = small_run(tmp_path / "new", 2)
+    (torn.path / "cases" / "dev" / "memory.csv").write_text("time_s,phase\n1,load\n")
+    with pytest.raises(ResultError, match="no column mlx_active_bytes"):
+        write(torn, report)
+    assert contents(report) == before
+    assert [path.name for path in report.parent.iterdir()] == ["beaver-dam"]
+
+
+def test_a_torn_video_is_told_on_the_page(tmp_path: Path) -> None:
+    run = small_run(tmp_path / "runs", 1)
+    video = run.video_path("distilled")
+    assert video is not None
+    video.write_bytes(video.read_bytes()[:200])
+    page = write(run, tmp_path / "report").read_text()
+    assert "The video file cannot be read." in page
+    assert "frames/" not in page
+
+
+def test_a_still_beyond_the_end_is_told_on_the_page(tmp_path: Path) -> None:
+    record = make_record(BEAVER[0], 1)
+    run = store_run(tmp_path, [record], make_matrix(BEAVER[:1], stills=(0, 99)), videos=True)
+    page = write(run, tmp_path / "report").read_text()
+    assert "The video has no frame 99." in page
+    assert "frames/distilled_frame_0.png" in page
+    assert "frame 99\n" not in page
+
+
+def test_a_run_without_samples_videos_or_success_still_makes_a_page(tmp_path: Path) -> None:
+    records = [make_record(case, n, outcome=Outcome.SIGNAL) for n, case in enumerate(BEAVER[:2], start=1)]
+    records[1] = records[1].model_copy(update={"phases": (), "steps": (), "facts": {}, "failure": None})
+    run = store_run(tmp_path, records, make_matrix(BEAVER[:2]), memory=False)
+    page = write(run, tmp_path / "report")
+    assert sorted(path.name for path in (page.parent / "plots").glob("*.svg")) == ["phases.svg", "steps.svg"]
+    assert "Left out for lack of data: #2." in page.read_text()
+    assert "No reason was recorded." in page.read_text()
+
+
+def test_a_run_of_nothing_makes_a_page(tmp_path: Path) -> None:
+    page = write(store_run(tmp_path, [], make_matrix(BEAVER[:1])), tmp_path / "report").read_text()
+    assert "not&nbsp;run" in page
+
+
+def test_a_thousand_cases_make_a_page(tmp_path: Path) -> None:
+    cases = many(1000)
+    records = [make_record(case, number, scale=1 + number % 13 / 5) for number, case in enumerate(cases, start=1)]
+    run = store_run(tmp_path, records[:1], make_matrix(cases))
+    run = RunFolder(run.path, run.record, tuple(records))
+    started = time.process_time()
+    page = write(run, tmp_path / "report").read_text()
+    assert time.process_time() - started < 10
+    assert page.count("| <a href=") >= 1000

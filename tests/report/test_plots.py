@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from ltxbench.report.plots import draw_all, memory, phases, steps, style, tradeoff
+from ltxbench.report.results import MemorySeries, Results
+from ltxbench.run.records import CaseRecord, MemoryRecord, Outcome
+from tests.report.runs import BEAVER, GIB, make_matrix, make_record, make_run, many
+
+
+def records_of(count: int) -> list[CaseRecord]:
+    if count <= 8:
+        return [make_record(case, number) for number, case in enumerate(BEAVER[:count], start=1)]
+    return [
+        make_record(case, number, scale=1 + number * 7 % 13 / 5) for number, case in enumerate(many(count), start=1)
+    ]
+
+
+def series_of(records: list[CaseRecord]) -> dict[str, MemorySeries]:
+    time_s = np.linspace(0, 90, 50)
+    active = GIB * (20 + 5 * np.sin(time_s))
+    return {record.case.name: MemorySeries(time_s, active, active + 3.0 * GIB) for record in records}
+
+
+def figures(records: list[CaseRecord]) -> dict[str, Figure]:
+    drawn = {
+        "steps": steps.draw(records),
+        "phases": phases.draw(records),
+        "memory": memory.draw(records, series_of(records)),
+        "tradeoff": tradeoff.draw(records),
+    }
+    for figure in drawn.values():
+        style.settle(figure)
+    return drawn
+
+
+def texts(figure: Figure) -> list[Text]:
+    """Those that show."""
+    figure.draw_without_rendering()
+    found = [text for text in figure.findobj(Text) if isinstance(text, Text) and text.get_visible() and text.get_text()]
+    ticks = {label for axis in figure.axes for label in (*axis.get_xticklabels(), *axis.get_yticklabels())}
+    minor = {
+        label for axis in figure.axes for label in (*axis.get_xticklabels("minor"), *axis.get_yticklabels("minor"))
+    }
+    shown = [text for text in found if text not in ticks | minor]
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            if axis.get_tick_params().get("labelleft", True) or axis is axes.xaxis:
+                shown += [
+                    label
+                    for place, label in zip(axis.get_ticklocs(), axis.get_ticklabels(), strict=True)
+                    if label.get_text() and label.get_visible() and low <= place <= high
+                ]
+    return shown
+
+
+@pytest.mark.parametrize("count", [1, 2, 8, 40])
+def test_no_words_overlap_and_all_are_inside_and_large_enough(count: int) -> None:
+    with style.styled():
+        for name, figure in figures(records_of(count)).items():
+            shown = texts(figure)
+            assert all(text.get_fontsize() >= 8 for text in shown)
+            boxes = [(text.get_text(), Text.get_window_extent(text).padded(-1)) for text in shown]
+            width, height = figure.bbox.size
+            for words, box in boxes:
+                assert box.x0 >= -1, (name, words)
+                assert box.y0 >= -1, (name, words)
+                assert box.x1 <= width + 1, (name, words)
+                assert box.y1 <= height + 1, (name, words)
+            for (first, one), (second, other) in combinations(boxes, 2):
+                assert not one.overlaps(other), (name, first, second)
+
+
+@pytest.mark.parametrize("count", [8, 40])
+def test_every_case_is_named_in_every_plot(count: int) -> None:
+    records = records_of(count)
+    with style.styled():
+        for name, figure in figures(records).items():
+            words = {text.get_text().split(" ")[0] for text in texts(figure)}
+            missing = {str(record.number) for record in records} - words
+            assert not missing, (name, missing)
+
+
+def test_the_same_run_gives_the_same_files(tmp_path: Path) -> None:
+    records = records_of(3)
+    results = Results(make_run(make_matrix()), tuple(records), series_of(records))
+    for folder in (tmp_path / "plots", tmp_path / "again"):
+        draw_all(results, folder)
+    files = sorted(path.name for path in (tmp_path / "plots").iterdir())
+    assert len(files) == 8
+    for name in files:
+        assert (tmp_path / "plots" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+
+
+def test_cases_without_data_are_left_out_and_named(tmp_path: Path) -> None:
+    records = records_of(3)
+    records[1] = make_record(BEAVER[1], 2, outcome=Outcome.FAILED)
+    plots = draw_all(Results(make_run(make_matrix(BEAVER[:3])), tuple(records)), tmp_path / "plots")
+    captions = {plot.svg: plot.caption for plot in plots}
+    assert set(captions) == {"plots/steps.svg", "plots/phases.svg", "plots/tradeoff.svg"}
+    assert captions["plots/tradeoff.svg"].endswith("Left out for lack of data: #2.")
+    assert "Left out" not in captions["plots/steps.svg"]
+
+
+def test_a_case_has_one_colour_whatever_else_is_drawn() -> None:
+    assert len({style.colour(number) for number in range(1, style.FEW + 1)}) == style.FEW
+    with style.styled():
+        figure = steps.draw([make_record(BEAVER[5], 6)])
+        assert {line.get_color() for line in figure.axes[0].lines} == {style.colour(6)}
+
+
+def test_strange_titles_are_drawn_as_text(tmp_path: Path) -> None:
+    case = BEAVER[0].model_copy(update={"title": "$x^2$ 河狸 \\frac{ 50% _a"})
+    records = [make_record(case, 1)]
+    assert style.label(1, case.title) == "1 $x^2$ □□ \\frac{ 50% _a"
+    draw_all(Results(make_run(make_matrix([case])), tuple(records), series_of(records)), tmp_path / "plots")
+
+
+def test_a_long_title_is_shortened() -> None:
+    assert style.label(3, "x" * 50, 10) == "3 xxxxxxxxx…"
+
+
+def test_equal_figures_zero_durations_and_one_step_are_drawn(tmp_path: Path) -> None:
+    record = make_record(BEAVER[0].model_copy(update={"steps": 1}), 1)
+    record = record.model_copy(
+        update={
+            "steps": tuple(step.model_copy(update={"step_s": 0.0}) for step in record.steps),
+            "times": record.times.model_copy(update={"generation_s": 0.0}),
+            "memory": MemoryRecord(mlx_peak_bytes=0),
+        }
+    )
+    draw_all(Results(make_run(make_matrix([record.case])), (record,)), tmp_path / "plots")
+
+
+def test_thinning_keeps_the_peak_and_the_ends() -> None:
+    values = np.ones(10_000)
+    values[1234], values[9999] = 9.0, 3.0
+    time_s, kept = memory.thinned(np.arange(10_000.0), values)
+    assert len(kept) <= memory.POINTS + 2
+    assert kept.max() == 9.0
+    assert time_s[np.argmax(kept)] == 1234
+    assert (time_s[0], time_s[-1]) == (0, 9999)
+
+
+def test_a_series_with_gaps_is_drawn(tmp_path: Path) -> None:
+    record = make_record(BEAVER[0], 1)
+    nothing = np.full(1000, np.nan)
+    footprint = nothing.copy()
+    footprint[500:] = GIB
+    series = {record.case.name: MemorySeries(np.arange(1000.0), nothing, footprint)}
+    plots = draw_all(Results(make_run(make_matrix([record.case])), (record,), series), tmp_path / "plots")
+    assert "plots/memory.svg" in {plot.svg for plot in plots}
+
+
+def test_the_front_is_what_nothing_beats() -> None:
+    points = [(1.0, 9.0), (2.0, 5.0), (3.0, 7.0), (2.0, 5.0), (4.0, 5.0), (5.0, 1.0)]
+    assert tradeoff.front(points) == [0, 1, 3, 5]
