@@ -49,13 +49,11 @@ class PromptTokenizer:
         self.pad_id = tokenizer.token_to_id(pad)
         tokenizer.no_padding()
         tokenizer.no_truncation()
-        # The explicit flags win over the file's own post-processor, as in transformers.
-        if {"add_bos_token", "add_eos_token"} & config.keys() or tokenizer.post_processor is None:
-            first = [bos] if config.get("add_bos_token", True) else []
-            last = [eos] if config.get("add_eos_token", False) and eos is not None else []
+        # The file's own post-processor puts BOS in front, whatever add_bos_token says, as in transformers. A file that
+        # has none gets one: Gemma never saw a text without BOS, and an empty prompt would be no token at all.
+        if tokenizer.post_processor is None:
             tokenizer.post_processor = TemplateProcessing(
-                single=[*first, "$A", *last],
-                special_tokens=[(token, tokenizer.token_to_id(token)) for token in first + last],
+                single=[bos, "$A"], special_tokens=[(bos, tokenizer.token_to_id(bos))]
             )
         self._tokenizer = tokenizer
 
@@ -86,11 +84,12 @@ class PromptTokenizer:
     def ids(self, text: str) -> list[int]:
         """The ids of the text as it stands, with BOS in front; special tokens written out in it are recognised."""
         try:
-            return list(self._tokenizer.encode(text).ids)
+            text.encode()
         except UnicodeEncodeError:
             raise UsageError(
                 "the prompt is not valid Unicode: it holds half of a surrogate pair", hint="Remove that character."
             ) from None
+        return list(self._tokenizer.encode(text).ids)
 
     def text(self, ids: list[int]) -> str:
         """Special tokens are left out; bytes that form no character become U+FFFD."""
