@@ -115,13 +115,13 @@ def _show_results(run: RunFolder) -> None:
 
 
 def _cells(record: CaseRecord) -> tuple[str, ...]:
-    from ltxbench.run.progress import duration, gib
+    from ltxbench.run.progress import duration, size
 
     times, memory = record.times, record.memory
     return (
         record.case.name,
         record.outcome.value,
         "-" if times.generation_s is None else duration(times.generation_s),
-        "-" if memory.mlx_peak_bytes is None else gib(memory.mlx_peak_bytes),
-        "-" if memory.mlx_mean_denoising_bytes is None else gib(memory.mlx_mean_denoising_bytes),
+        "-" if memory.mlx_peak_bytes is None else size(memory.mlx_peak_bytes),
+        "-" if memory.mlx_mean_denoising_bytes is None else size(memory.mlx_mean_denoising_bytes),
     )

@@ -118,8 +118,8 @@ def preload_environment(blas: Blas) -> dict[str, str]:
     """What to add to the environment of a process that is to compute with `blas`."""
     if blas.path is None:
         return {}
-    already = os.environ.get("LD_PRELOAD")
-    return {"LD_PRELOAD": f"{blas.path}:{already}" if already else str(blas.path)}
+    others = [path for path in os.environ.get("LD_PRELOAD", "").split(":") if path and path != str(blas.path)]
+    return {"LD_PRELOAD": ":".join([str(blas.path), *others])}
 
 
 def _probed(path: Path) -> Blas | str:
@@ -171,7 +171,16 @@ def _answer_probe() -> int:
     return 0
 
 
+def main(arguments: list[str]) -> int:
+    if arguments == ["--probe"]:
+        return _answer_probe()
+    try:
+        print(find_blas().path or "")
+    except UsageError as error:
+        print(error.message, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--probe"]:
-        sys.exit(_answer_probe())
-    print(find_blas().path or "")
+    sys.exit(main(sys.argv[1:]))

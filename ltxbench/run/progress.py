@@ -143,7 +143,7 @@ def summary(record: CaseRecord) -> str:
     parts: list[tuple[str, float | None, Callable[[float], str]]] = [
         ("generated in", record.times.generation_s, duration),
         ("wall", record.times.wall_s, duration),
-        ("peak", record.memory.mlx_peak_bytes, gib),
+        ("peak", record.memory.mlx_peak_bytes, size),
     ]
     return ", ".join(f"{name} {words(value)}" for name, value, words in parts if value is not None)
 
@@ -158,5 +158,8 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def gib(size_bytes: float) -> str:
+def size(size_bytes: float) -> str:
+    """`22.00 GiB`, `24.1 MiB`."""
+    if size_bytes < 2**30:
+        return f"{size_bytes / 2**20:.1f} MiB"
     return f"{size_bytes / 2**30:.2f} GiB"

@@ -134,7 +134,7 @@ def latest(root: Path, matrix_name: str) -> Path | None:
 
 
 def publish(run: Path, destination: Path) -> None:
-    """Replaces `destination` with a verbatim copy of a run's folder; a reader sees the old one or the new one.
+    """Replaces `destination` with a verbatim copy of a run's folder: by renaming, once the copy is complete.
 
     Raises ResultError when `run` holds links, ResourceError when the copy cannot be written.
     """

@@ -91,13 +91,17 @@ def test_a_library_that_was_asked_for_and_does_not_work_is_an_error(monkeypatch,
     monkeypatch.setenv("LTXBENCH_BLAS", str(not_a_library))
     with pytest.raises(UsageError, match="cannot be used"):
         find_blas()
+    done = subprocess.run([sys.executable, "-m", "ltxbench.measure.blas"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_the_library_goes_in_front_of_what_is_preloaded_already(monkeypatch):
     monkeypatch.delenv("LD_PRELOAD", raising=False)
     assert preload_environment(GOOD) == {"LD_PRELOAD": "/good.so"}
-    monkeypatch.setenv("LD_PRELOAD", "/other.so")
-    assert preload_environment(GOOD) == {"LD_PRELOAD": "/good.so:/other.so"}
+    for already in ("/other.so", "/other.so:/good.so", "/good.so:/other.so"):
+        monkeypatch.setenv("LD_PRELOAD", already)
+        assert preload_environment(GOOD) == {"LD_PRELOAD": "/good.so:/other.so"}
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,138 @@
+"""`ltxbench bench` as it is used: a process, a matrix file, a page. The engine is scripted, all else is real."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ltxbench.run import store
+from ltxbench.run.lock import machine_lock
+from ltxbench.run.records import Outcome, Phase
+from ltxbench.run.script import CaseScript, Failure, Fault, Script
+from ltxbench.weights.files import WeightFiles
+
+MATRIX = """
+matrix: pair
+title: A pair
+prompt: A beaver
+defaults: {frames: 9, size: 64x32}
+cases:
+  - {name: first, title: First, model: distilled}
+  - {name: second, title: Second, model: distilled, quantization: qint8}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, tiny: WeightFiles, scripted) -> Path:
+    scripted(Script())
+    (tmp_path / "pair.yaml").write_text(MATRIX)
+    return tmp_path
+
+
+@pytest.fixture
+def start(folder):
+    def popen(*arguments: str, script: Script | None = None) -> subprocess.Popen[str]:
+        if script is not None:
+            (folder / "script.json").write_text(script.model_dump_json())
+        command = [sys.executable, "-m", "ltxbench", "bench", *arguments, "--engine", "scripted:script.json"]
+        environment = {**os.environ, "COLUMNS": "120"}
+        return subprocess.Popen(
+            command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+
+    return popen
+
+
+@pytest.fixture
+def bench(start):
+    def run(*arguments: str, **options) -> tuple[int, str, str]:
+        process = start(*arguments, **options)
+        output, errors = process.communicate(timeout=120)
+        return process.returncode, output, errors
+
+    return run
+
+
+def stored(folder: Path) -> store.RunFolder:
+    path = store.latest(folder / "runs", "pair")
+    assert path is not None
+    return store.load(path)
+
+
+def test_a_matrix_becomes_a_page_with_its_run_beside_it(bench, folder):
+    code, output, errors = bench("./pair.yaml")
+    assert code == 0, errors
+    assert "synthetic" in output
+    assert "synthetic" in errors
+    assert "[2/2] second generated in" in errors
+    run = stored(folder)
+    page = folder / "reports" / "pair" / "README.md"
+    assert f"Page: {page.relative_to(folder)}" in output
+    assert f"Run:  {run.path.relative_to(folder)}" in output
+    assert store.load(page.parent / "run").cases == run.cases
+    assert [record.outcome for record in run.cases] == [Outcome.OK, Outcome.OK]
+    assert run.record.weights.digest
+    assert run.record.command[:2] == ("ltxbench", "bench")
+
+
+def test_a_failed_case_is_in_the_exit_code_and_its_cause_in_the_last_lines(bench, folder):
+    script = Script(cases={"first": CaseScript(failure=Failure(kind=Fault.OUT_OF_MEMORY))})
+    code, output, errors = bench("./pair.yaml", "--no-report", script=script)
+    assert code == 6
+    assert "1 of 2 cases did not finish: first" in errors
+    assert "out of memory while denoising" in errors
+    assert "out of memory" in output
+    assert "Traceback" not in errors
+    assert not (folder / "reports").exists()
+
+
+def test_a_case_past_its_limit_is_stopped(bench, folder):
+    script = Script(default=CaseScript(failure=Failure(kind=Fault.HANG)))
+    code, _, errors = bench("./pair.yaml", "--case", "sec*", "--case-limit", "2", "--no-report", script=script)
+    assert code == 6, errors
+    (record,) = stored(folder).cases
+    assert (record.case.name, record.outcome) == ("second", Outcome.TIMEOUT)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("./pair.yaml", "--case", "frist"), 2, "has no case `frist`"),
+        (("./pair.yaml", "--weights", "./nowhere"), 4, "no such folder of weights"),
+        (("./pair.yaml", "--runs", "pair.yaml"), 5, "cannot be written"),
+    ],
+)
+def test_a_mistake_ends_with_one_message_and_its_own_code(bench, arguments, code, message):
+    found, _, errors = bench(*arguments)
+    assert found == code, errors
+    assert message in errors
+    assert "Traceback" not in errors
+
+
+def test_a_second_benchmark_is_refused_while_one_runs(bench):
+    with machine_lock("matrix other"):
+        code, _, errors = bench("./pair.yaml")
+    assert code == 9
+    assert f"process {os.getpid()}, matrix other" in errors
+
+
+def test_ctrl_c_writes_the_page_of_what_there_is_and_exits_130(start, folder):
+    slow = CaseScript(pace=1.0, phases=dict.fromkeys(Phase, 0.0), steps=(60.0,))
+    broken = CaseScript(failure=Failure(kind=Fault.RAISE))
+    process = start("./pair.yaml", script=Script(cases={"first": broken, "second": slow}))
+    for line in process.stderr:
+        if "second started" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert [record.outcome for record in stored(folder).cases] == [Outcome.FAILED, Outcome.INTERRUPTED]
+    page = (folder / "reports" / "pair" / "README.md").read_text()
+    assert "interrupted" in page
+    assert "scripted failure" in page
