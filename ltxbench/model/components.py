@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import mlx.core as mx
 import numpy as np
-from safetensors import safe_open
+import numpy.typing as npt
+from safetensors import deserialize
 
 from ltxbench.errors import UsageError
 from ltxbench.model.checkpoint import Checkpoint
@@ -24,15 +25,34 @@ from ltxbench.model.vae.encoder import VideoEncoder
 from ltxbench.model.vae.statistics import PerChannelStatistics
 from ltxbench.model.vae.tiling import OFFICIAL, TilingConfig, decode_chunks
 
+NUMPY_DTYPES = {
+    "F64": np.float64,
+    "F32": np.float32,
+    "F16": np.float16,
+    "I64": np.int64,
+    "I32": np.int32,
+    "U8": np.uint8,
+    "BOOL": np.bool_,
+}
+
 
 def read_tensors(path: Path) -> dict[str, mx.array]:
-    """All tensors of a safetensors file. float64, which MLX does not read, comes as float32."""
-    file = Checkpoint(path)
-    native = {key for key, dtype in file.dtypes.items() if dtype != "F64"}
-    tensors = file.tensors("", skip=lambda key: key not in native, dtypes=tuple(set(file.dtypes.values())))
-    with safe_open(path, framework="numpy") as wide:
-        doubles = {key: mx.array(wide.get_tensor(key).astype(np.float32)) for key in file.dtypes.keys() - native}
-    return {**tensors, **doubles}
+    """All tensors of a safetensors file, float64 and bfloat16 as float32.
+
+    Raises WeightsError for a file that is not valid, UsageError for a type that no component takes.
+    """
+    Checkpoint(path)  # a torn file is refused in plain words
+    return {name: mx.array(_numpy(name, view)) for name, view in deserialize(path.read_bytes())}
+
+
+def _numpy(name: str, view: Mapping[str, Any]) -> npt.NDArray[Any]:
+    if view["dtype"] == "BF16":
+        bits = np.frombuffer(view["data"], np.uint16).astype(np.uint32) << 16
+        return bits.view(np.float32).reshape(view["shape"])
+    if view["dtype"] not in NUMPY_DTYPES:
+        raise UsageError(f"tensor {name} is {view['dtype']}, expected {', '.join(NUMPY_DTYPES)} or BF16")
+    values = np.frombuffer(view["data"], NUMPY_DTYPES[view["dtype"]]).reshape(view["shape"])
+    return values.astype(np.float32) if values.dtype == np.float64 else values
 
 
 class Inputs:
@@ -60,7 +80,7 @@ class Inputs:
         return name in self._tensors
 
     def number(self, name: str, default: float) -> float:
-        return float(self._tensors[name].item()) if name in self._tensors else default
+        return float(np.array(self._tensors[name].astype(mx.float32)).item()) if name in self._tensors else default
 
     def indices(self, name: str) -> tuple[int, ...]:
         return tuple(cast("list[int]", self._tensors[name].tolist())) if name in self._tensors else ()

@@ -17,6 +17,7 @@ import mlx.nn as nn
 import numpy as np
 import numpy.typing as npt
 
+from ltxbench.errors import UsageError
 from ltxbench.matrix.case import Case, LoraUse, Model, Stage, Tiling
 from ltxbench.model import noise
 from ltxbench.model.checkpoint import Checkpoint
@@ -110,18 +111,33 @@ def _load_transformer(
     job: GenerateJob, checkpoint: Checkpoint, recorder: Recorder, dtype: mx.Dtype
 ) -> VideoTransformer:
     case = job.case
+    quantized = case.quantization.bits is not None
     with recorder.phase(Phase.LOAD):
         transformer = VideoTransformer.from_checkpoint(checkpoint, dtype)
-        _materialize(transformer)
+        _check_stg_blocks(case, transformer)
+        if not quantized:
+            _materialize(transformer)
     if case.distilled_lora is LoraUse.ALL:
         _fuse_distilled_lora(job, transformer, recorder)
     for number, extra in enumerate(case.loras):
         _fuse(transformer, Path(extra.path), extra.strength, f"lora_{number}", recorder)
-    if case.quantization.bits is not None:
+    if quantized:
+        # The weights are read here, layer by layer: both forms of the whole model are never in memory together.
         with recorder.phase(Phase.QUANTIZE):
             report = quantize(transformer, case.quantization, case.quantized_layers)
-        recorder.facts(quantized_layers=report.quantized, unquantized_layers=report.left)
+            _materialize(transformer)
+        if report is not None:
+            recorder.facts(quantized_layers=report.quantized, unquantized_layers=report.left)
     return transformer
+
+
+def _check_stg_blocks(case: Case, transformer: VideoTransformer) -> None:
+    depth = transformer.config.num_layers
+    if case.stg > 0 and max(case.stg_blocks, default=0) >= depth:
+        raise UsageError(
+            f"case {case.name}: stg_blocks names block {max(case.stg_blocks)}, but the model has {depth}",
+            hint=f"Blocks are numbered from 0 to {depth - 1}.",
+        )
 
 
 def _fuse_distilled_lora(job: GenerateJob, transformer: VideoTransformer, recorder: Recorder) -> None:
