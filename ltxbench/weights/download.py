@@ -1,7 +1,8 @@
 """Fetches the published files through huggingface_hub into its own cache, and checks what arrived.
 
-The client resumes torn downloads and shows the progress; it checks sizes but not sums, so a corrupt transfer can
-succeed (huggingface_hub#3643). Here every file's sha256 is compared with the registry's or the hub's.
+The client checks sizes but not sums, so a corrupt transfer can succeed (huggingface_hub#3643): every file's sha256 is
+compared with the registry's or the hub's. And it drops what has arrived when it fails (since 1.x a partial file has a
+name of its own): large files go through `transfer`, which keeps it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ltxbench.weights import hub_cache, notes
 from ltxbench.weights.cache import cache_folder
 from ltxbench.weights.registry import COMMIT, GEMMA_FILES, Repository, registry
 from ltxbench.weights.sha256 import Sha256Cache
+from ltxbench.weights.transfer import partial_file, transfer
 
 SPARE_BYTES = 1 << 30
 """What must stay free on the disk after the download."""
@@ -110,7 +112,8 @@ def _check_disk(wanted: Iterable[Remote]) -> None:
     """Raises ResourceError unless what is still to come fits with room to spare."""
     from huggingface_hub import constants
 
-    coming = sum(remote.size_bytes or 0 for remote in wanted if _cached(remote) is None)
+    missing = [remote for remote in wanted if _cached(remote) is None]
+    coming = sum((remote.size_bytes or 0) - _arrived_bytes(remote) for remote in missing)
     if not coming:
         return
     cache = Path(constants.HF_HUB_CACHE)
@@ -127,6 +130,12 @@ def _amount(size_bytes: int) -> str:
     return f"{size_bytes / 1e9:.3g} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.2g} MB"
 
 
+def _arrived_bytes(remote: Remote) -> int:
+    """What an earlier, torn download has left."""
+    partial = partial_file(remote.repository, remote.sha256) if remote.sha256 else None
+    return partial.stat().st_size if partial is not None and partial.is_file() else 0
+
+
 def _cached(remote: Remote) -> Path | None:
     from huggingface_hub import constants, try_to_load_from_cache
 
@@ -139,21 +148,25 @@ def _cached(remote: Remote) -> Path | None:
 def _fetch(remote: Remote, say: Callable[[str], None]) -> None:
     from huggingface_hub import constants, hf_hub_download
 
-    if _cached(remote) is None:
-        size = f" ({_amount(remote.size_bytes)})" if remote.size_bytes else ""
-        say(f"{remote.repository}: {remote.file}{size}")
-        with _explained(remote.repository, remote.file):
-            place = hf_hub_download(
+    if (place := _cached(remote)) is not None:
+        say(f"{remote.repository}: {remote.file} is here already")
+        _check(place, remote)
+        return
+    say(f"{remote.repository}: {remote.file}" + (f" ({_amount(remote.size_bytes)})" if remote.size_bytes else ""))
+    with _explained(remote.repository, remote.file):
+        if remote.sha256 is not None:
+            transfer(remote.repository, remote.commit, remote.file, remote.sha256)
+        # The client finds a large file's contents in its cache already, and gives them their name.
+        place = Path(
+            hf_hub_download(
                 remote.repository,
                 remote.file,
                 revision=remote.commit,
                 cache_dir=constants.HF_HUB_CACHE,
                 endpoint=constants.ENDPOINT,
             )
-    else:
-        place = str(_cached(remote))
-        say(f"{remote.repository}: {remote.file} is here already")
-    _check(Path(place), remote)
+        )
+    _check(place, remote)
 
 
 def _check(place: Path, remote: Remote) -> None:
@@ -167,9 +180,7 @@ def _check(place: Path, remote: Remote) -> None:
         return
     place.resolve().unlink(missing_ok=True)
     place.unlink(missing_ok=True)
-    raise WeightsError(
-        f"{remote.file}: damaged on the way ({problem}); it was removed", hint="Run the same command again."
-    )
+    raise WeightsError(f"{remote.file}: damaged ({problem}); it was removed", hint="Run the same command again.")
 
 
 @contextlib.contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import os
 import subprocess
 import sys
@@ -11,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from ltxbench.errors import ResourceError, UsageError, WeightsError
+from ltxbench.errors import Busy, ResourceError, UsageError, WeightsError
 from ltxbench.weights import hub_cache, notes
 from ltxbench.weights.download import download
 from ltxbench.weights.registry import Repository, registry
+from ltxbench.weights.transfer import partial_file
 from tests.weights.hub_server import COMMIT, Hub, serve
 
 LTX = "Lightricks/LTX-2"
@@ -55,6 +58,10 @@ def _yes(repository: str, entry: Repository) -> bool:
 
 def _fetch(*names: str) -> dict[str, Path]:
     return download(names, _yes, lambda _: None)
+
+
+def _last_get(hub: Hub) -> str:
+    return [request for request in hub.requests if request.startswith("GET")][-1]
 
 
 def test_a_download_is_complete_checked_and_found_offline(hub: Hub) -> None:
@@ -105,7 +112,7 @@ def test_a_file_damaged_on_the_disk_is_found_and_fetched_anew(hub: Hub) -> None:
 def test_a_torn_transfer_goes_on_where_it_broke_off(hub: Hub) -> None:
     hub.cut_after[UPSCALER] = [40_000]
     assert _fetch("upscaler")["upscaler"].read_bytes() == CONTENT
-    assert hub.requests[-1].endswith(f"bytes={40_000 // 4096 * 4096}-")
+    assert _last_get(hub).endswith(f"bytes={40_000 // 4096 * 4096}-")
 
 
 def test_a_transfer_that_stays_torn_is_resumed_by_the_next_run(hub: Hub) -> None:
@@ -116,7 +123,7 @@ def test_a_transfer_that_stays_torn_is_resumed_by_the_next_run(hub: Hub) -> None
     assert hub_cache.find("upscaler") is None
     hub.cut_after.clear()
     assert _fetch("upscaler")["upscaler"].read_bytes() == CONTENT
-    assert hub.requests[-1].endswith(f"bytes={40_000 // 4096 * 4096}-")
+    assert _last_get(hub).endswith(f"bytes={40_000 // 4096 * 4096}-")
 
 
 def test_a_gated_repository_says_what_to_accept_and_where(hub: Hub) -> None:
@@ -228,3 +235,33 @@ def test_the_command_downloads(hub: Hub, tmp_path: Path, arguments: list[str], c
     assert result.returncode == code, result.stderr
     assert text in result.stdout + result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_second_process_does_not_write_into_the_same_download(hub: Hub) -> None:
+    sha256 = hashlib.sha256(CONTENT).hexdigest()
+    partial = partial_file(LTX, sha256)
+    partial.parent.mkdir(parents=True)
+    with partial.open("ab") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(Busy, match="another process"):
+            _fetch("upscaler")
+    _fetch("upscaler")
+
+
+def test_a_download_resumed_on_a_damaged_start_is_found_and_begun_anew(hub: Hub) -> None:
+    partial = partial_file(LTX, hashlib.sha256(CONTENT).hexdigest())
+    partial.parent.mkdir(parents=True)
+    partial.write_bytes(b"?" * 5000)
+    with pytest.raises(WeightsError, match="damaged on the way"):
+        _fetch("upscaler")
+    assert not partial.exists()
+    assert _fetch("upscaler")["upscaler"].read_bytes() == CONTENT
+
+
+def test_what_arrived_already_counts_for_the_disk_check(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    partial = partial_file(LTX, hashlib.sha256(CONTENT).hexdigest())
+    partial.parent.mkdir(parents=True)
+    partial.write_bytes(CONTENT[:-1])
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage(0, 0, 2**30 + 10))
+    assert _fetch("upscaler")["upscaler"].read_bytes() == CONTENT
