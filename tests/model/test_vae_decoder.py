@@ -184,6 +184,12 @@ def test_a_configuration_that_is_not_supported_is_refused_by_its_field(fields: d
         config(**fields)
 
 
+def test_a_configuration_that_is_no_object_is_refused(tmp_path: Path) -> None:
+    path = save_checkpoint(tmp_path / "vae.safetensors", weights(shapes(network()), seed=3), {"vae": [1]})
+    with pytest.raises(WeightsError, match=r"vae is \[1\]; expected an object"):
+        VideoDecoder.from_checkpoint(Checkpoint(path), mx.float32)
+
+
 @pytest.mark.parametrize(
     "block", [["compress_all", {"multiplier": 3}], ["compress_all", {"multiplier": 16, "residual": True}]]
 )

@@ -195,10 +195,14 @@ def test_tiles_and_weights(size: tuple[int, int, int], tiling: Any, official_dec
             seen[axis].add((where.start, where.stop))
             for offset, weight in enumerate(mask.tolist()):
                 totals[axis][where.start + offset] = totals[axis].get(where.start + offset, 0) + weight
+    compared: set[tuple[int, int]] = set()
     for tile, axes in zip(official, tiles, strict=True):
         for axis in range(3):
             placement, span = axes[axis].placement, axes[axis].span
             assert tile.in_coords[2 + axis] == slice(span.start, span.stop)
+            if (axis, span.start) in compared:
+                continue
+            compared.add((axis, span.start))
             mask = tile.masks_1d[2 + axis]
             if mask is None:
                 assert (placement.weights == 1).all()

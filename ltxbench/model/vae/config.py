@@ -151,6 +151,8 @@ class _Fields:
     """Reads fields of a JSON object and blames a wrong one by its full name."""
 
     def __init__(self, values: Mapping[str, Any], source: str, prefix: str = "vae.") -> None:
+        if not isinstance(values, Mapping):
+            raise WeightsError(f"{source}: {prefix.rstrip('.')} is {values!r}; expected an object")
         self._values, self._source, self._prefix = values, source, prefix
 
     def require(self, name: str, value: object) -> None:
