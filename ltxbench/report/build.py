@@ -36,6 +36,8 @@ SINGLE_SAMPLE = (
 def build(results: Results, media: Mapping[str, Media], plots: Sequence[Plot]) -> Page:
     """media: by the case's name; a case without an entry has nothing to look at."""
     run, matrix = results.run, results.run.matrix
+    records = {record.case.name: record for record in results.records}
+    shared = _shared(results)
     return Page(
         title=matrix.title,
         synthetic=_synthetic(run),
@@ -57,7 +59,9 @@ def build(results: Results, media: Mapping[str, Media], plots: Sequence[Plot]) -
         stills=stills(results, media),
         plots=tuple(plots),
         sections=tuple(Section(section.title, section.body) for section in matrix.sections),
-        cases=tuple(_detail(results, record, media.get(record.case.name, Media())) for record in results.records),
+        cases=tuple(
+            _detail(run, record, records, shared, media.get(name, Media())) for name, record in records.items()
+        ),
         commands=_commands(run),
         provenance=_provenance(run),
     )
@@ -100,12 +104,10 @@ def _unfinished(results: Results) -> str | None:
 def _flags(results: Results) -> str:
     """What all cases share."""
     run, matrix = results.run, results.run.matrix
-    cases = [record.case for record in results.records] or list(matrix.cases)
-    words: list[str] = []
-    for name, written in (("frames", "{} frames"), ("fps", "{} fps"), ("seed", "seed {}")):
-        values = {getattr(case, name) for case in cases}
-        if len(values) == 1:
-            words.append(written.format(values.pop()))
+    cases = _shown(results)
+    shared = _shared(results)
+    stated = (("frames", "{} frames"), ("fps", "{} fps"), ("seed", "seed {}"))
+    words = [written.format(getattr(cases[0], name)) for name, written in stated if name in shared]
     if matrix.enhance and run.enhancement is not None:
         words.append(f"prompt enhanced once for all cases ({fmt.seconds(run.enhancement.duration_s)})")
     elif matrix.enhance and run.conditioning is not None:
@@ -122,14 +124,15 @@ def _remarks(results: Results) -> tuple[Remark, ...]:
     return (*remarks, *(Remark("Note on the matrix", warning) for warning in results.run.matrix.warnings))
 
 
-def _detail(results: Results, record: CaseRecord, media: Media) -> CaseDetail:
-    run, case = results.run, record.case
+def _detail(
+    run: RunRecord, record: CaseRecord, records: Mapping[str, CaseRecord], shared: frozenset[str], media: Media
+) -> CaseDetail:
+    case = record.case
     other = twin(case, run.matrix.cases)
-    by_name = {item.case.name: item for item in results.records}
     return CaseDetail(
         heading=f"{record.number}. {case.title}",
         anchor=anchor(case),
-        settings=_settings(case, _shared(results)),
+        settings=_settings(case, shared),
         summary=case.summary,
         warning=case.warning,
         failure=_failure(record),
@@ -138,13 +141,17 @@ def _detail(results: Results, record: CaseRecord, media: Media) -> CaseDetail:
         alt=f"Frame of {case.title}",
         caption=_caption(record),
         profile=profile(record),
-        twin=compare_with_twin(record, by_name.get(other.name) if other is not None else None),
+        twin=compare_with_twin(record, records.get(other.name) if other is not None else None),
     )
 
 
+def _shown(results: Results) -> tuple[Case, ...]:
+    return tuple(record.case for record in results.records) or results.run.matrix.cases
+
+
 def _shared(results: Results) -> frozenset[str]:
-    """Settings that all cases have in common and that the flags line states."""
-    cases = results.run.matrix.cases
+    """Settings that all shown cases have in common: stated once, in the line of flags."""
+    cases = _shown(results)
     return frozenset(name for name in ("frames", "fps", "seed") if len({getattr(case, name) for case in cases}) == 1)
 
 

@@ -20,12 +20,17 @@ class Safe(str):
         return str(self)
 
 
-_NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
-_STRUCTURE = frozenset('&<>"|*`[]\\~$@')
-_UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")  # within a word it is no emphasis
+_SPECIAL = re.compile(
+    r"""[&<>"|*`\[\]\\~$@]            # structure of Markdown and HTML, mathematics, mentions
+    |(?<![^\W_])_|_(?![^\W_])        # an underscore within a word is no emphasis
+    |:(?=//)|(?<=\bwww)\.            # addresses that would become links
+    |:(?=[A-Z+-][\w+-]*:)            # :emoji:
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
 _LEADING_BLOCK = re.compile(r"(?:#{1,6}|[+-]|\d{1,9}[.)])(?=\s|$)|[=-](?=[\s=-]*$)")
-_AUTOLINK = re.compile(r"://|\bwww\.", re.IGNORECASE)
-_EMOJI = re.compile(r":(?=[A-Za-z+-][\w+-]*:)")
+_NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
+_RARE = re.compile(r"[^\n\t -~]")
 
 _JOINERS = "\u200c\u200d"  # part of emoji and of several scripts
 _INLINE_TAGS = frozenset({"b", "i", "em", "strong", "sub", "sup", "kbd", "code", "s", "del", "ins", "mark", "small"})
@@ -45,15 +50,15 @@ def text(value: object) -> Safe:
     if hasattr(value, "__html__"):
         return Safe(value)
     plain = " ".join(visible(str(value)).split())
-    special = {index for index, character in enumerate(plain) if character in _STRUCTURE}
     leading = _LEADING_BLOCK.match(plain)
-    if leading:
-        special.add(leading.end() - 1)
-    special |= {match.start() for match in _UNDERSCORE.finditer(plain)}
-    special |= {match.end() - 1 for match in _AUTOLINK.finditer(plain)}
-    special |= {match.start() for match in _EMOJI.finditer(plain)}
-    escaped = (_NAMED.get(char, f"&#{ord(char)};") if index in special else char for index, char in enumerate(plain))
-    return Safe("".join(escaped))
+    if leading is None:
+        return Safe(_SPECIAL.sub(_reference, plain))
+    marker = leading.end() - 1
+    return Safe(f"{plain[:marker]}&#{ord(plain[marker])};{_SPECIAL.sub(_reference, plain[marker + 1 :])}")
+
+
+def _reference(match: re.Match[str]) -> str:
+    return _NAMED.get(match[0]) or f"&#{ord(match[0])};"
 
 
 def unbroken(value: object) -> Safe:
@@ -88,12 +93,13 @@ def path(value: str) -> Safe:
 def visible(value: str) -> str:
     """Without the characters that a reader cannot see but a terminal or a browser obeys; line ends and tabs stay."""
     unified = value.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
-    return "".join(
-        character
-        if character in "\n\t" + _JOINERS or unicodedata.category(character) not in {"Cc", "Cf", "Cs"}
-        else "\ufffd"
-        for character in unified
-    )
+    return _RARE.sub(_shown, unified)
+
+
+def _shown(match: re.Match[str]) -> str:
+    """The replacement character for a control; every other rare character as it is."""
+    hidden = match[0] not in _JOINERS and unicodedata.category(match[0]) in {"Cc", "Cf", "Cs"}
+    return "\ufffd" if hidden else match[0]
 
 
 def author(value: str) -> Safe:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from ltxbench.report.plots import draw_all, memory, phases, steps, style, tradeo
 from ltxbench.report.results import MemorySeries, Results
 from ltxbench.run.records import CaseRecord, MemoryRecord, Outcome
 from tests.report.runs import BEAVER, GIB, make_matrix, make_record, make_run, many
+
+Words = tuple[list[CaseRecord], dict[str, tuple[Figure, list[Text]]]]
 
 
 def records_of(count: int) -> list[CaseRecord]:
@@ -61,36 +64,35 @@ def texts(figure: Figure) -> list[Text]:
     return shown
 
 
-@pytest.mark.parametrize("count", [1, 2, 8, 40])
-def test_no_words_overlap_and_all_are_inside_and_large_enough(count: int) -> None:
+@pytest.fixture(scope="module", params=[1, 8, 40])
+def words_of_plots(request: pytest.FixtureRequest) -> Iterator[Words]:
+    records = records_of(request.param)
     with style.styled():
-        for name, figure in figures(records_of(count)).items():
-            shown = texts(figure)
-            assert all(text.get_fontsize() >= 8 for text in shown)
-            boxes = [(text.get_text(), Text.get_window_extent(text).padded(-1)) for text in shown]
-            width, height = figure.bbox.size
-            for words, box in boxes:
-                assert box.x0 >= -1, (name, words)
-                assert box.y0 >= -1, (name, words)
-                assert box.x1 <= width + 1, (name, words)
-                assert box.y1 <= height + 1, (name, words)
-            for (first, one), (second, other) in combinations(boxes, 2):
-                assert not one.overlaps(other), (name, first, second)
+        yield records, {name: (figure, texts(figure)) for name, figure in figures(records).items()}
 
 
-@pytest.mark.parametrize("count", [8, 40])
-def test_every_case_is_named_in_every_plot(count: int) -> None:
-    records = records_of(count)
-    with style.styled():
-        for name, figure in figures(records).items():
-            words = {text.get_text().split(" ")[0] for text in texts(figure)}
-            missing = {str(record.number) for record in records} - words
-            assert not missing, (name, missing)
+def test_no_words_overlap_and_all_are_inside_and_large_enough(words_of_plots: Words) -> None:
+    for name, (figure, shown) in words_of_plots[1].items():
+        assert all(text.get_fontsize() >= 8 for text in shown)
+        boxes = [(text.get_text(), Text.get_window_extent(text).padded(-1)) for text in shown]
+        width, height = figure.bbox.size
+        for words, box in boxes:
+            assert -1 <= box.x0 < box.x1 <= width + 1, (name, words)
+            assert -1 <= box.y0 < box.y1 <= height + 1, (name, words)
+        for (first, one), (second, other) in combinations(boxes, 2):
+            assert not one.overlaps(other), (name, first, second)
+
+
+def test_every_case_is_named_in_every_plot(words_of_plots: Words) -> None:
+    records, plots = words_of_plots
+    for name, (_, shown) in plots.items():
+        missing = {str(record.number) for record in records} - {text.get_text().split(" ")[0] for text in shown}
+        assert not missing, (name, missing)
 
 
 def test_the_same_run_gives_the_same_files(tmp_path: Path) -> None:
-    records = records_of(3)
-    results = Results(make_run(make_matrix()), tuple(records), series_of(records))
+    records = records_of(1)
+    results = Results(make_run(make_matrix(BEAVER[:1])), tuple(records), series_of(records))
     for folder in (tmp_path / "plots", tmp_path / "again"):
         draw_all(results, folder)
     files = sorted(path.name for path in (tmp_path / "plots").iterdir())
