@@ -80,6 +80,18 @@ def test_conditionings_are_joined_into_one_batch(transformer: VideoTransformer) 
     assert relative_error(out, velocity(transformer)) <= 1e-6
 
 
+def test_preparing_leaves_no_work_for_the_first_step(
+    transformer: VideoTransformer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluated: list[mx.array] = []
+    monkeypatch.setattr(mx, "eval", evaluated.extend)
+    context = stored("transformer")["inputs.context"]
+    first = transformer.prepare(context, GRID, FPS)
+    joined = first.joined(transformer.prepare(context, GRID, FPS))
+    known = {id(array) for array in evaluated}
+    assert all(id(array) in known for array in [*first.arrays(), *joined.arrays()])
+
+
 def test_skipping_every_self_attention_makes_tokens_independent(transformer: VideoTransformer) -> None:
     inputs = stored("transformer")
     conditioning = transformer.prepare(inputs["inputs.context"], GRID, FPS)
