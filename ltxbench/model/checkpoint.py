@@ -7,6 +7,7 @@ MLX's own reader, which does not, only sees files that passed.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -43,6 +44,7 @@ class Checkpoint:
             ) from None
         except OSError as error:
             raise WeightsError(f"{path}: cannot be read ({error.strerror or error})") from None
+        _refuse_duplicates(path)
         self.path = path
         self.config = self._config()
 
@@ -94,6 +96,22 @@ def _refuse_pickle(path: Path) -> None:
             f"{path}: a PyTorch pickle, which can run code when it is opened",
             hint="Only safetensors files are read; convert it where you trust it.",
         )
+
+
+def _refuse_duplicates(path: Path) -> None:
+    """The package takes a key that is listed twice at one place; its header is read already, so it is valid JSON."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        text = file.read(length)
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        entries = dict(pairs)
+        if len(entries) != len(pairs):
+            twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+            raise WeightsError(f"{path}: not a valid safetensors file ({twice!r} is listed twice)")
+        return entries
+
+    json.loads(text, object_pairs_hook=once)
 
 
 def load_strict(module: nn.Module, tensors: Mapping[str, mx.array], dtype: mx.Dtype, *, source: str) -> None:

@@ -176,12 +176,29 @@ def check_unified(
         raise WeightsError(f"{source}: {_listed(unknown)} not part of LTX-2.0")
     if absent := [group.value for group in USED if group not in present]:
         raise WeightsError(f"{source}: no tensors of {', '.join(absent)}; not a complete unified checkpoint")
+    _check_text_path(source, shapes)
     blocks = {found[1] for key in shapes if (found := _BLOCK.match(key))}
     layers = _layers(config)
     if layers is not None and blocks != {str(number) for number in range(min(layers, len(blocks) + 1))}:
         raise WeightsError(f"{source}: {len(blocks)} transformer blocks, but the configuration says {layers}")
     if missing := sorted(_expected_names(blocks, present) - shapes.keys()):
         raise WeightsError(f"{source}: {_listed(missing)} missing")
+
+
+_TEXT_PATH = {
+    f"{PROJECTION}aggregate_embed.weight": 0,
+    f"{TRANSFORMER}{VIDEO_CONNECTOR}learnable_registers": 1,
+    f"{TRANSFORMER}caption_projection.linear_1.weight": 1,
+}
+"""Tensor to the axis that is the text features' width: three parts that no single one of them can check."""
+
+
+def _check_text_path(source: str, shapes: Mapping[str, Sequence[int]]) -> None:
+    found = {key: shapes[key] for key in _TEXT_PATH if key in shapes}
+    widths = {shape[_TEXT_PATH[key]] if len(shape) == 2 else None for key, shape in found.items()}
+    if len(widths) > 1 or None in widths:
+        listing = ", ".join(f"{key} {tuple(shape)}" for key, shape in found.items())
+        raise WeightsError(f"{source}: the parts of the text path do not fit together: {listing}")
 
 
 _BLOCK = re.compile(r"model\.diffusion_model\.transformer_blocks\.(\d+)\.")

@@ -1,8 +1,8 @@
 """Fetches the published files through huggingface_hub into its own cache, and checks what arrived.
 
 The client checks sizes but not sums, so a corrupt transfer can succeed (huggingface_hub#3643): every file's sha256 is
-compared with the registry's or the hub's. And it drops what has arrived when it fails (since 1.x a partial file has a
-name of its own): large files go through `transfer`, which keeps it.
+compared with the registry's or the hub's. And it drops what has arrived when it fails (huggingface_hub#4228): large
+files go through `transfer`, which keeps it.
 """
 
 from __future__ import annotations
