@@ -179,6 +179,11 @@ def failed(record: CaseRecord, message: str = "the process was killed by signal 
     )
 
 
+def bare(record: CaseRecord) -> CaseRecord:
+    """The same case with nothing to plot."""
+    return record.model_copy(update={"phases": (), "steps": (), "times": Times(), "memory": MemoryRecord()})
+
+
 def many(count: int) -> tuple[Case, ...]:
     """Different in everything that a plot shows."""
     cases = []

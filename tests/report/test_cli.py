@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from ltxbench.cli.report import report
 from ltxbench.errors import ResultError
-from tests.report.runs import BEAVER, make_matrix, make_record, store_run
+from tests.report.runs import BEAVER, bare, make_matrix, make_record, store_run
 
 APP = typer.Typer()
 APP.command()(report)
@@ -22,7 +22,7 @@ def run_report(root: Path, *arguments: str) -> str:
 
 
 def test_the_latest_run_is_shown_and_then_the_pages_own(tmp_path: Path) -> None:
-    store_run(tmp_path / "runs", [make_record(BEAVER[0], 1)], make_matrix(BEAVER[:1]))
+    store_run(tmp_path / "runs", [bare(make_record(BEAVER[0], 1))], make_matrix(BEAVER[:1]), memory=False)
     page = tmp_path / "reports" / "beaver-dam" / "README.md"
     assert run_report(tmp_path, "--run", "latest").strip() == str(page)
     before = page.read_bytes()

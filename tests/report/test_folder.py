@@ -8,14 +8,10 @@ import pytest
 from ltxbench.errors import ResultError
 from ltxbench.report import folder, write
 from ltxbench.run import store
-from ltxbench.run.records import CaseRecord, MemoryRecord, Outcome, Times
+from ltxbench.run.records import Outcome
 from ltxbench.run.store import RunFolder
 from tests.report import markdown
-from tests.report.runs import BEAVER, make_matrix, make_record, many, store_run
-
-
-def bare(record: CaseRecord) -> CaseRecord:
-    return record.model_copy(update={"phases": (), "steps": (), "times": Times(), "memory": MemoryRecord()})
+from tests.report.runs import BEAVER, bare, make_matrix, make_record, many, store_run
 
 
 def small_run(root: Path, count: int = 2, *, plots: bool = False) -> RunFolder:
