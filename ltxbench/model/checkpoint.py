@@ -18,6 +18,7 @@ from mlx.utils import tree_flatten
 from safetensors import SafetensorError, safe_open
 
 from ltxbench.errors import WeightsError
+from ltxbench.model.layout import check_unified
 
 FLOATS = ("F32", "F16", "BF16")
 PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
@@ -82,6 +83,13 @@ class Checkpoint:
             raise WeightsError(f"{self.path}: MLX cannot read it ({error})") from None
         assert isinstance(arrays, dict)
         return {short: arrays[key] for key, short in chosen.items()}
+
+
+def open_unified(path: Path) -> Checkpoint:
+    """Raises WeightsError unless the file is a whole unified checkpoint of version 2.0 whose keys are all known."""
+    checkpoint = Checkpoint(path)
+    check_unified(str(path), checkpoint.shapes, checkpoint.config, checkpoint.metadata)
+    return checkpoint
 
 
 def _refuse_pickle(path: Path) -> None:
