@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from ltxbench.matrix import Case, reproduce_command, twin
 from ltxbench.report import format as fmt
 from ltxbench.report.compare import compare_with_twin
-from ltxbench.report.figures import PHASE_TITLES, finished
+from ltxbench.report.figures import PHASE_TITLES, finished, outcome_title
 from ltxbench.report.grids import stills, videos
 from ltxbench.report.page import CaseDetail, Definition, Failure, Media, Page, Plot, Remark, Section
 from ltxbench.report.profile import profile
@@ -192,9 +192,9 @@ def _failure(record: CaseRecord) -> Failure | None:
         return None
     failure = record.failure
     if failure is None:
-        return Failure(record.outcome.value, "No reason was recorded.", "")
+        return Failure(outcome_title(record), "No reason was recorded.", "")
     where = f" during {PHASE_TITLES[failure.phase].lower()}" if failure.phase is not None else ""
-    return Failure(record.outcome.value + where, failure.message, failure.output_tail.strip())
+    return Failure(outcome_title(record) + where, failure.message, failure.output_tail.strip())
 
 
 def _caption(record: CaseRecord) -> str:

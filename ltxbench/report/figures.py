@@ -21,6 +21,13 @@ PHASE_TITLES = {
 }
 
 
+_OUTCOME_TITLES = {Outcome.SIGNAL: "crashed", Outcome.TIMEOUT: "timed out"}
+
+
+def outcome_title(record: CaseRecord) -> str:
+    return _OUTCOME_TITLES.get(record.outcome, record.outcome.value)
+
+
 def finished(record: CaseRecord) -> bool:
     return record.outcome is Outcome.OK
 

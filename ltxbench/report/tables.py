@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ltxbench.matrix.case import Case
 from ltxbench.report import format as fmt
-from ltxbench.report.figures import finished, phase_peak_bytes, phase_s, stage_steps, warm_mean_s
+from ltxbench.report.figures import finished, outcome_title, phase_peak_bytes, phase_s, stage_steps, warm_mean_s
 from ltxbench.report.page import Cell, Column, Definition, Table
 from ltxbench.report.results import Results
 from ltxbench.run.records import LOADING, TIME_DEFINITIONS, CaseRecord, Phase
@@ -151,7 +151,7 @@ def _label(record: CaseRecord) -> tuple[Cell, ...]:
 
 def _measured(record: CaseRecord) -> list[Cell]:
     if not finished(record):
-        return [Cell(record.outcome.value), Cell(fmt.MISSING), Cell(fmt.MISSING)]
+        return [Cell(outcome_title(record)), Cell(fmt.MISSING), Cell(fmt.MISSING)]
     return [Cell(fmt.seconds(_time(record))), Cell(fmt.gib(_peak(record))), Cell(fmt.gib(_mean(record)))]
 
 

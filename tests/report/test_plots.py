@@ -111,6 +111,15 @@ def test_cases_without_data_are_left_out_and_named(tmp_path: Path) -> None:
     assert "Left out" not in captions["plots/steps.svg"]
 
 
+def test_cases_of_few_and_of_many_steps_are_drawn_apart() -> None:
+    records = [*records_of(8), make_record(BEAVER[0], 1, outcome=Outcome.FAILED)]
+    assert [[len(record.steps) for record in panel] for panel in steps._panels(records)] == [
+        [3, 8, 8, 8, 11, 11],
+        [40, 40, 43],
+    ]
+    assert len(steps._panels(records_of(1))) == 1
+
+
 def test_a_case_has_one_colour_whatever_else_is_drawn() -> None:
     assert len({style.colour(number) for number in range(1, style.FEW + 1)}) == style.FEW
     with style.styled():

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ltxbench.report import format as fmt
+from ltxbench.report.figures import finished
 from ltxbench.report.page import Plot
 from ltxbench.report.plots import memory, phases, steps, style, tradeoff
 from ltxbench.report.results import Results
@@ -36,13 +37,18 @@ def draw_all(results: Results, folder: Path) -> tuple[Plot, ...]:
             shown = [record for record in results.records if has_data(record)]
             if shown:
                 style.save(draw(shown), folder, name)
-                words = f"{caption(len(shown))}{_left_out(results, shown)}"
+                words = f"{caption(len(shown))}{_cut_short(shown)}{_left_out(results, shown)}"
                 plots.append(Plot(title, f"{folder.name}/{name}.svg", f"{folder.name}/{name}.png", words))
     return tuple(plots)
 
 
 _Filter = Callable[[CaseRecord], bool]
 _Draw = Callable[[Sequence[CaseRecord]], "Figure"]
+
+
+def _cut_short(shown: Sequence[CaseRecord]) -> str:
+    failed = [record.number for record in shown if not finished(record)]
+    return f" Did not finish, shown as far as recorded: {fmt.cases(failed)}." if failed else ""
 
 
 def _left_out(results: Results, shown: Sequence[CaseRecord]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 LOG_FROM = 6.0
 """Ratio of the longest to the shortest step from which the axis is logarithmic."""
 SPLIT_FROM = 2.0
-"""Cases with this many times more steps get a panel of their own."""
+"""Cases with this many times more steps than the next get a panel of their own."""
 
 
 def has_data(record: CaseRecord) -> bool:
@@ -63,14 +64,13 @@ def _lines(records: Sequence[CaseRecord]) -> Figure:
 
 
 def _panels(records: Sequence[CaseRecord]) -> list[list[CaseRecord]]:
-    """Cases of few steps and cases of many, apart, so that neither is squeezed."""
+    """Cases of few steps and cases of many, apart, so that neither is squeezed: divided where the counts jump most."""
     ordered = sorted(records, key=lambda record: (len(record.steps), record.number))
-    panels = [[ordered[0]]]
-    for record in ordered[1:]:
-        if len(panels) < 2 and len(record.steps) >= SPLIT_FROM * len(panels[-1][-1].steps):
-            panels.append([])
-        panels[-1].append(record)
-    return panels
+    jumps = [len(after.steps) / len(before.steps) for before, after in pairwise(ordered)]
+    if max(jumps, default=1) < SPLIT_FROM:
+        return [ordered]
+    place = jumps.index(max(jumps)) + 1
+    return [ordered[:place], ordered[place:]]
 
 
 def _line(axis: Axes, record: CaseRecord) -> None:
