@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -190,19 +192,13 @@ def workers_of(pid: int) -> list[str]:
     return found
 
 
-def test_the_worker_leaves_when_its_parent_is_gone(tmp_path):
-    from ltxbench.run.events import EventWriter, Hello
-
+def test_the_worker_leaves_when_its_parent_is_gone():
+    code = "import sys; from ltxbench.run.events import EventWriter, Hello; EventWriter(int(sys.argv[1]))(Hello()); exit(7)"
     reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(reader)
-        time.sleep(0.1)
-        EventWriter(writer)(Hello())
-        os._exit(7)
     os.close(reader)
+    done = subprocess.run([sys.executable, "-c", code, str(writer)], pass_fds=(writer,))
     os.close(writer)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
+    assert done.returncode == 1
 
 
 def test_the_output_file_cannot_be_written(run_case, tmp_path):
