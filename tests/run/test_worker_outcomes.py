@@ -193,7 +193,7 @@ def workers_of(pid: int) -> list[str]:
 
 
 def test_the_worker_leaves_when_its_parent_is_gone():
-    code = "import sys; from ltxbench.run.events import EventWriter, Hello; EventWriter(int(sys.argv[1]))(Hello()); exit(7)"
+    code = "import sys; from ltxbench.run import events; events.EventWriter(int(sys.argv[1]))(events.Hello()); exit(7)"
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run([sys.executable, "-c", code, str(writer)], pass_fds=(writer,))
