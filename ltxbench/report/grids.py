@@ -11,8 +11,7 @@ from ltxbench.report.results import Results
 from ltxbench.report.tables import anchor
 from ltxbench.run.records import CaseRecord
 
-VIDEOS_PER_ROW = 3
-STILLS_PER_ROW = 2
+PER_ROW = 3
 OTHERS = "Other configurations"
 
 
@@ -21,7 +20,7 @@ def videos(results: Results, media: Mapping[str, Media]) -> tuple[Grid, ...]:
         shown = media.get(record.case.name, Media())
         return _tile(record, shown, shown.poster)
 
-    return _grids(results, tile, VIDEOS_PER_ROW)
+    return _grids(results, tile)
 
 
 def stills(results: Results, media: Mapping[str, Media]) -> tuple[StillTable, ...]:
@@ -30,7 +29,7 @@ def stills(results: Results, media: Mapping[str, Media]) -> tuple[StillTable, ..
     for frame in results.run.matrix.stills:
         pictures = {name: still.path for name, shown in media.items() for still in shown.stills if still.frame == frame}
         if pictures:
-            tables.append(StillTable(frame, _grids(results, _still_tile(pictures, media), STILLS_PER_ROW)))
+            tables.append(StillTable(frame, _grids(results, _still_tile(pictures, media))))
     return tuple(tables)
 
 
@@ -44,18 +43,18 @@ def _tile(record: CaseRecord, media: Media, picture: str | None) -> Tile:
     return Tile(f"{record.number}. {case.title}", anchor(case), time, picture, media.video, case.warning is not None)
 
 
-def _grids(results: Results, tile: Callable[[CaseRecord], Tile], per_row: int) -> tuple[Grid, ...]:
+def _grids(results: Results, tile: Callable[[CaseRecord], Tile]) -> tuple[Grid, ...]:
     """In the matrix's order of groups; a case without a group, or of one that is not listed, comes last."""
     titles = {group.name: group.title for group in results.run.matrix.groups}
     members: dict[str, list[Tile]] = {name: [] for name in titles}
     rest: list[Tile] = []
     for record in results.records:
         members.get(record.case.group or "", rest).append(tile(record))
-    grids = [Grid(titles[name], _rows(tiles, per_row)) for name, tiles in members.items() if tiles]
+    grids = [Grid(titles[name], _rows(tiles)) for name, tiles in members.items() if tiles]
     if rest:
-        grids.append(Grid(OTHERS if grids else "", _rows(rest, per_row)))
+        grids.append(Grid(OTHERS if grids else "", _rows(rest)))
     return tuple(grids)
 
 
-def _rows(tiles: list[Tile], per_row: int) -> tuple[tuple[Tile, ...], ...]:
-    return tuple(tuple(tiles[start : start + per_row]) for start in range(0, len(tiles), per_row))
+def _rows(tiles: list[Tile]) -> tuple[tuple[Tile, ...], ...]:
+    return tuple(tuple(tiles[start : start + PER_ROW]) for start in range(0, len(tiles)))
