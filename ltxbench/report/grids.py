@@ -57,4 +57,4 @@ def _grids(results: Results, tile: Callable[[CaseRecord], Tile]) -> tuple[Grid, 
 
 
 def _rows(tiles: list[Tile]) -> tuple[tuple[Tile, ...], ...]:
-    return tuple(tuple(tiles[start : start + PER_ROW]) for start in range(0, len(tiles)))
+    return tuple(tuple(tiles[start : start + PER_ROW]) for start in range(0, len(tiles), PER_ROW))

@@ -228,3 +228,23 @@ def test_settings_that_differ_between_cases_are_told_with_the_case() -> None:
     page = page_of([make_record(case, number) for number, case in enumerate(cases, start=1)])
     assert "All videos: 25 frames, 24 fps, prompt enhanced" in page
     assert "768x512, seed 42." in page
+
+
+def test_each_case_is_once_in_the_videos_and_once_in_the_stills_three_to_a_row() -> None:
+    records = [make_record(case, number) for number, case in enumerate(many(13), start=1)]
+    media = {
+        record.case.name: Media(f"run/{record.case.name}.mp4", (Still(12, f"frames/{record.case.name}.png"),))
+        for record in records
+    }
+    matrix = make_matrix([record.case for record in records])
+    page = render(build(Results(make_run(matrix), tuple(records)), media, []))
+    videos, stills = page.split("## Videos\n")[1].split("## Why")[0].split("### Stills of frame 12\n")
+    for name in media:
+        assert videos.count(f'src="frames/{name}.png"') == 1
+        assert stills.count(f'src="frames/{name}.png"') == 1
+    assert max(row.count("<td") for row in videos.split("<tr>")) == 3
+    assert [group for group in ("Single-stage", "Two-stage", "High resolution") if f"### {group}" in videos] == [
+        "Single-stage",
+        "Two-stage",
+        "High resolution",
+    ]
