@@ -19,7 +19,7 @@ from ltxbench.model.attention import Attention
 from ltxbench.model.checkpoint import Checkpoint, load_strict
 from ltxbench.model.feed_forward import FeedForward
 from ltxbench.model.rope import Rope, Rotation
-from ltxbench.model.transformer_config import Precision, RopeType
+from ltxbench.model.transformer_config import Precision, RopeType, transformer_section
 
 PREFIXES = ("model.diffusion_model.video_embeddings_connector.", "model.diffusion_model.embeddings_connector.")
 """The second is the older one of video-only files."""
@@ -28,7 +28,10 @@ EPSILON = 1e-6
 
 @dataclass(frozen=True)
 class ConnectorConfig:
-    """The defaults are the 19B's. theta is no field: the official connector's is always 10,000."""
+    """The defaults, those of a file without any configuration, are the 19B's.
+
+    theta is no field: the official connector's is always 10,000.
+    """
 
     layers: int
     registers: int
@@ -61,8 +64,7 @@ class ConnectorConfig:
         if len(registers) != 2 or 0 in registers:
             found = f"of shape {registers}, expected a matrix" if registers else "missing"
             raise WeightsError(f"{source}: tensor learnable_registers is {found}")
-        stored = checkpoint.config.get("transformer", {})
-        config: Mapping[str, Any] = stored if isinstance(stored, Mapping) else {}
+        config = transformer_section(checkpoint.config)
         heads, head_dim = _heads(config, registers[1], source)
         max_pos = config.get("connector_positional_embedding_max_pos", [cls.max_pos])
         if not isinstance(max_pos, list) or len(max_pos) != 1 or not _is_positive(max_pos[0]):

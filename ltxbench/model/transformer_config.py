@@ -33,6 +33,12 @@ CONSTANTS: dict[str, Any] = {
     "cross_attention_adaln": False,
     "caption_proj_before_connector": False,
 }
+# What the official code takes for a field that a stored configuration lacks. The 19B's file states other values.
+OFFICIAL_DEFAULTS: dict[str, Any] = {
+    "rope_type": "interleaved",
+    "frequencies_precision": "float32",
+    "connector_positional_embedding_max_pos": [1],
+}
 AUDIO_CONSTANTS: dict[str, Any] = {
     "use_audio_video_cross_attention": True,
     "share_ff": False,
@@ -60,7 +66,7 @@ class Precision(StrEnum):
 
 @dataclass(frozen=True)
 class TransformerConfig:
-    """The fields are the checkpoint's own; the defaults are the 19B's, several of which the official code's are not."""
+    """The fields are the checkpoint's own; the defaults, those of a file without any configuration, are the 19B's."""
 
     num_attention_heads: int = 32
     attention_head_dim: int = 128
@@ -88,10 +94,7 @@ class TransformerConfig:
         Raises WeightsError that names the field when one is ill-typed, contradicts the tensors, or asks for an
         architecture other than LTX-2 19B's.
         """
-        section = config.get("transformer", {})
-        if not isinstance(section, Mapping):
-            raise WeightsError("the configuration's transformer entry is not an object")
-        fields = _Fields(section)
+        fields = _Fields(transformer_section(config))
         fields.require(CONSTANTS)
         if any("audio" in key for key in shapes):
             fields.require(AUDIO_CONSTANTS)
@@ -121,6 +124,17 @@ class TransformerConfig:
             frequencies_precision=fields.choice("frequencies_precision", cls.frequencies_precision),
             timestep_scale_multiplier=fields.number("timestep_scale_multiplier", cls.timestep_scale_multiplier),
         )
+
+
+def transformer_section(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The configuration's "transformer" object, completed as the official code does; empty when there is none.
+
+    Raises WeightsError when it is not an object.
+    """
+    section = config.get("transformer", {})
+    if not isinstance(section, Mapping):
+        raise WeightsError("the configuration's transformer entry is not an object")
+    return {**OFFICIAL_DEFAULTS, **section} if section else {}
 
 
 class _Fields:

@@ -12,7 +12,7 @@ from ltxbench.errors import WeightsError
 from ltxbench.model.checkpoint import named_parameters
 from ltxbench.model.flops import parameter_count
 from ltxbench.model.transformer import PREFIX, VideoTransformer
-from ltxbench.model.transformer_config import Precision, RopeType, TransformerConfig
+from ltxbench.model.transformer_config import Precision, RopeType, TransformerConfig, transformer_section
 from tests.model import stored_transformer
 from tests.model.stored_transformer import FPS, GRID, config, stored, weights, write
 
@@ -193,7 +193,7 @@ def test_a_wrong_configuration_field_is_named(fields: dict[str, Any], message: s
         TransformerConfig.from_checkpoint(config(**fields), shapes)
 
 
-def test_fields_that_are_left_out_have_the_19bs_values_or_follow_the_tensors() -> None:
+def test_fields_that_are_left_out_have_the_official_defaults_or_follow_the_tensors() -> None:
     shapes = {key.removeprefix(PREFIX): tuple(value.shape) for key, value in weights().items()}
     read = TransformerConfig.from_checkpoint({"transformer": {"num_attention_heads": 2}}, shapes)
     assert read == TransformerConfig(
@@ -203,14 +203,20 @@ def test_fields_that_are_left_out_have_the_19bs_values_or_follow_the_tensors() -
         in_channels=6,
         out_channels=6,
         caption_channels=10,
-        rope_type=RopeType.SPLIT,
-        frequencies_precision=Precision.FLOAT64,
+        rope_type=RopeType.INTERLEAVED,
+        frequencies_precision=Precision.FLOAT32,
         timestep_scale_multiplier=1000,
     )
     by_width = TransformerConfig.from_checkpoint({"transformer": {"attention_head_dim": 4}}, shapes)
     assert by_width.num_attention_heads == 4
+
+
+def test_a_file_without_a_configuration_is_taken_for_the_19b() -> None:
+    shapes = {key.removeprefix(PREFIX): tuple(value.shape) for key, value in weights().items()}
     with pytest.raises(WeightsError, match=r"\(128\) is not the tensors' width, 16"):
         TransformerConfig.from_checkpoint({}, shapes)
+    assert transformer_section({}) == {}
+    assert (TransformerConfig.rope_type, TransformerConfig.frequencies_precision) == ("split", "float64")
 
 
 def test_audio_constants_do_not_concern_a_video_only_file() -> None:

@@ -85,6 +85,11 @@ def transformer_config(
     }
 
 
+def without(config: dict[str, Any], *fields: str) -> dict[str, Any]:
+    """The configuration with fields left out, for which the official code has defaults."""
+    return {"transformer": {key: value for key, value in config["transformer"].items() if key not in fields}}
+
+
 def random_transformer(config: Mapping[str, Any], *, seed: int, audio: bool = False) -> LTXModel:
     """The official module in float32, every parameter drawn so that each part of it matters in the output."""
     configurator = LTXModelConfigurator if audio else LTXVideoOnlyModelConfigurator

@@ -62,7 +62,8 @@ def page(rows: list[dict[str, Any]]) -> str:
             "| Component | Configurations | MLX | torch | MLX / torch, worst |",
             "|---|---:|---:|---:|---:|",
             *(
-                f"| {component} | {len(group)} | {_mean(group, 'bf16_error'):.1e} | {_mean(group, 'torch_bf16_error'):.1e} "
+                f"| {component} | {len(group)} | {_mean(group, 'bf16_error'):.1e} "
+                f"| {_mean(group, 'torch_bf16_error'):.1e} "
                 f"| {max(row['bf16_error'] / row['torch_bf16_error'] for row in group):.2f} |"
                 for component, group in _by_component(rows, "bf16_error").items()
             ),

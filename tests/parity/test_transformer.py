@@ -26,6 +26,7 @@ from tests.parity.reference_transformer import (
     save_transformer,
     save_unified,
     transformer_config,
+    without,
 )
 
 pytestmark = pytest.mark.parity
@@ -55,6 +56,10 @@ CONFIGURATIONS: dict[str, Configuration] = {
     "1x8, 2 blocks, 60 fps": (
         transformer_config(heads=1, head_dim=8, layers=2, timestep_scale_multiplier=250, norm_eps=1e-5),
         {"grid": (2, 1, 9), "fps": 60, "text_tokens": 5},
+    ),
+    "2x16, 2 blocks, as few fields as possible": (
+        without(transformer_config(heads=2, head_dim=16, layers=2), "rope_type", "frequencies_precision"),
+        {"grid": (2, 3, 4), "fps": 24, "text_tokens": 6},
     ),
     "6x20, 2 blocks, 12 fps, long clip": (
         transformer_config(heads=6, head_dim=20, layers=2),
