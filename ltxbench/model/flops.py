@@ -33,6 +33,12 @@ def text_flops(config: TransformerConfig, text_tokens: int) -> int:
     return 2 * t * (config.caption_channels * d + d * d + config.num_layers * 2 * d * d)
 
 
+def skipped_attention_flops(config: TransformerConfig, tokens: int) -> int:
+    """Of what one block leaves out when every token attends to itself alone: queries, keys and the scores' products."""
+    d, n = config.dim, tokens
+    return 2 * (2 * n * d * d + 2 * n * n * d)
+
+
 def parameter_count(config: TransformerConfig) -> int:
     """Of the video transformer, biases and tables included."""
     d = config.dim
