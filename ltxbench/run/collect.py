@@ -16,6 +16,7 @@ from ltxbench.run.events import (
     Failed,
     Finished,
     Hello,
+    MatmulMeasured,
     MemorySample,
     MemorySampled,
     PhaseEnded,
@@ -31,6 +32,7 @@ from ltxbench.run.records import (
     MEMORY_COLUMNS,
     CaseRecord,
     Failure,
+    MatmulRate,
     MemoryRecord,
     Outcome,
     Phase,
@@ -55,6 +57,7 @@ class Collector:
     def __init__(self) -> None:
         self.accelerator: str | None = None
         self.enhanced: str | None = None
+        self.matmul: MatmulRate | None = None
         self.phases: list[PhaseRecord] = []
         self.steps: list[StepRecord] = []
         self.samples: list[MemorySample] = []
@@ -85,6 +88,8 @@ class Collector:
                 self.video = event.video
             case PromptEnhanced():
                 self.enhanced = event.text
+            case MatmulMeasured():
+                self.matmul = event.rate
             case Finished():
                 self.finished = event
             case Failed():

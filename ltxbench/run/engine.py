@@ -18,7 +18,7 @@ from ltxbench.errors import LtxbenchError
 from ltxbench.frozen import Frozen
 from ltxbench.matrix.case import Case
 from ltxbench.measure.footprint import Footprint
-from ltxbench.run.records import Phase
+from ltxbench.run.records import MatmulRate, Phase
 from ltxbench.weights.files import WeightFiles
 
 Fact = str | int | float | bool | None
@@ -54,6 +54,13 @@ class EnhanceJob(Frozen):
     weights: WeightFiles
 
 
+class MatmulJob(Frozen):
+    """Measure the machine's own rate of arithmetic."""
+
+    matmul_budget_s: float
+    """About how long that may take."""
+
+
 class GenerateJob(Frozen):
     case: Case
     prompt: str
@@ -85,6 +92,9 @@ class Engine(Protocol):
     def memory(self) -> MlxMemory: ...
 
     def reset_peak(self) -> None: ...
+
+    def matmul_rate(self, budget_s: float, /) -> MatmulRate | None:
+        """The machine's own, measured in about `budget_s`; None where nothing is really computed."""
 
     def enhance(self, job: EnhanceJob, recorder: Recorder) -> str:
         """Returns the enhanced prompt."""

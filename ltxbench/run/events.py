@@ -11,7 +11,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from ltxbench.frozen import Frozen
 from ltxbench.run.engine import Fact
-from ltxbench.run.records import Outcome, Phase, PhaseRecord, StepRecord, VideoRecord
+from ltxbench.run.records import MatmulRate, Outcome, Phase, PhaseRecord, StepRecord, VideoRecord
 
 MemorySample = tuple[float, Phase | None, int | None, int | None, int | None, int | None]
 """One row in the order of records.MEMORY_COLUMNS."""
@@ -70,6 +70,11 @@ class PromptEnhanced(Frozen):
     text: str
 
 
+class MatmulMeasured(Frozen):
+    event: Literal["matmul-measured"] = "matmul-measured"
+    rate: MatmulRate | None
+
+
 class Finished(Frozen):
     """The last event of a job that went well."""
 
@@ -97,6 +102,7 @@ Event = (
     | FactsStated
     | VideoWritten
     | PromptEnhanced
+    | MatmulMeasured
     | Finished
     | Failed
 )

@@ -7,7 +7,7 @@ import time
 import mlx.core as mx
 
 from ltxbench.run.engine import EnhanceJob, Generated, GenerateJob, MlxMemory, Recorder
-from ltxbench.run.records import Phase
+from ltxbench.run.records import MatmulRate, Phase
 
 
 class MlxEngine:
@@ -38,12 +38,20 @@ class MlxEngine:
     def reset_peak(self) -> None:
         mx.reset_peak_memory()
 
+    def matmul_rate(self, budget_s: float, /) -> MatmulRate:
+        from ltxbench.measure.matmul import measure_matmul
+
+        return measure_matmul(self.dtype, budget_s)
+
     def enhance(self, job: EnhanceJob, recorder: Recorder) -> str:
         from ltxbench.model.enhance import Enhancer
-        from ltxbench.weights.files import required
+        from ltxbench.run.mlx_loading import materialize
+        from ltxbench.weights.source import open_source
 
+        source = open_source(job.weights)
         with recorder.phase(Phase.LOAD):
-            enhancer = Enhancer.load(required(job.weights.gemma, "Gemma", job.weights), self.dtype)
+            enhancer = Enhancer(source.tokenizer(), source.text_encoder(self.dtype))
+            materialize(enhancer.encoder.model)
         with recorder.phase(Phase.ENHANCE):
             return enhancer(job.prompt, job.seed)
 

@@ -179,6 +179,18 @@ class Weights(Frozen):
     """sha256 over the files' sha256."""
 
 
+class MatmulRate(Frozen):
+    """The machine's own rate of arithmetic, measured before the first case: a square matrix product."""
+
+    flops_per_s: float
+    """Two for each multiply-add; the median of the samples."""
+    size: int
+    """Rows and columns of each factor."""
+    samples: int
+    dtype: str = ""
+    """That of the cases' computation."""
+
+
 class EnhancementRecord(Frozen):
     """The one time the prompt was enhanced in this run."""
 
@@ -201,5 +213,6 @@ class RunRecord(Frozen):
     """The text that every case encoded."""
     conditioning_sha256: str | None = None
     enhancement: EnhancementRecord | None = None
+    matmul: MatmulRate | None = None
     selected: tuple[str, ...] = ()
     """The cases asked for, in order; all of the matrix's unless `--case` chose."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -23,6 +22,7 @@ from ltxbench.run.events import Event
 from ltxbench.run.files import make_folder
 from ltxbench.run.interrupts import Interrupts, interrupts
 from ltxbench.run.listener import Listener
+from ltxbench.run.probe import as_error, probe_engine, probe_matmul
 from ltxbench.run.records import EnhancementRecord, Outcome, Phase, RunRecord, Weights
 from ltxbench.run.script import Script
 from ltxbench.run.store import RunFolder
@@ -31,7 +31,6 @@ from ltxbench.run.worker import WorkerJob
 from ltxbench.weights.files import WeightFiles
 
 CASE_LIMIT_S = 12 * 3600.0
-PROBE_LIMIT_S = 600.0
 SPARE_BYTES = 64 << 20  # records, series, output and the page
 VIDEO_BYTES_PER_PIXEL = 0.5  # of the encoder at its setting, noise being the worst
 
@@ -84,6 +83,7 @@ def run_matrix(
         if engine == "mlx" and accelerator is None:
             session.use_fast_blas()
         session.listener.run_started(session.run, _in_order(matrix, cases))
+        session.measure_matmul(script)
         if matrix.conditioning is None:
             session.enhance()
         for number, case in enumerate(matrix.cases, start=1):
@@ -110,6 +110,19 @@ class _Session:
         if blas.hint:
             self.listener.note(blas.hint)
 
+    def measure_matmul(self, script: Script | None) -> None:
+        """Before the first case, with the BLAS that the cases have. A run goes on without it where that fails."""
+        try:
+            rate = script.matmul if script else probe_matmul(self.engine, self.environment, self.asked)
+        except LtxbenchError as error:
+            self.listener.note(error.message)
+        else:
+            self._update_record(matmul=rate)
+
+    def _update_record(self, **changes: object) -> None:
+        self.run = replace(self.run, record=self.run.record.model_copy(update=changes))
+        store.write_record(self.run.path / store.RUN_FILE, self.run.record)
+
     def enhance(self) -> None:
         """Writes the conditioning that all cases share, once."""
         matrix = self.run.record.matrix
@@ -120,7 +133,7 @@ class _Session:
         make_folder(folder)
         collector, ended = self._supervise(job, folder)
         if collector.enhanced is None or collector.verdict(ended)[0] is not Outcome.OK:
-            raise _as_error(collector, ended, "the prompt could not be enhanced")
+            raise as_error(collector, ended, "the prompt could not be enhanced")
         text = collector.enhanced
         sha256 = _sha256(text)
         assert sha256 is not None
@@ -130,9 +143,7 @@ class _Session:
             seed=seed,
             duration_s=sum(phase.duration_s for phase in collector.phases if phase.phase is Phase.ENHANCE),
         )
-        changed = {"conditioning": text, "conditioning_sha256": sha256, "enhancement": enhancement}
-        self.run = replace(self.run, record=self.run.record.model_copy(update=changed))
-        store.write_record(self.run.path / store.RUN_FILE, self.run.record)
+        self._update_record(conditioning=text, conditioning_sha256=sha256, enhancement=enhancement)
         self.listener.enhancement_ended(text)
 
     def run_case(self, case: Case, number: int) -> None:
@@ -167,39 +178,6 @@ class _Session:
             interrupts=self.asked,
         )
         return collector, ended
-
-
-def probe_engine(engine: str, asked: Interrupts | None = None) -> str | None:
-    """Starts the engine in a worker, which imports what this process must not, and returns its accelerator.
-
-    Raises the worker's own error when it cannot be started.
-    """
-    collector = Collector()
-    with tempfile.TemporaryDirectory(prefix="ltxbench-") as folder:
-        ended = supervise(
-            WorkerJob(engine=engine, folder=Path(folder)),
-            collector,
-            output=Path(folder) / store.OUTPUT_FILE,
-            limit_s=PROBE_LIMIT_S,
-            interrupts=asked,
-        )
-    if collector.verdict(ended)[0] is not Outcome.OK:
-        raise _as_error(collector, ended, "the engine could not be started")
-    return collector.accelerator
-
-
-def _as_error(collector: Collector, ended: Ended, what: str) -> BaseException:
-    """The worker's own error where it told one."""
-    outcome, failure = collector.verdict(ended)
-    if outcome is Outcome.INTERRUPTED:
-        return KeyboardInterrupt()
-    told = collector.failed
-    kinds = {kind.exit_code: kind for kind in LtxbenchError.__subclasses__()}
-    if told is not None and told.exit_code in kinds:
-        return kinds[told.exit_code](f"{what}: {told.message}", hint=told.hint)
-    message = failure.message if failure else "it gave no result"
-    last = ended.output_tail.strip().splitlines()[-1:]
-    return LtxbenchError(f"{what}: {message}", hint=f"It printed last: {last[0]}" if last else None)
 
 
 def _script(engine: str) -> Script | None:

@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 
 from ltxbench.errors import UsageError
 from ltxbench.frozen import Frozen
-from ltxbench.run.records import Phase
+from ltxbench.run.records import MatmulRate, Phase
 
 GIB = 1 << 30
 Seconds = Annotated[float, Field(ge=0)]
@@ -69,6 +69,7 @@ class Script(Frozen):
     cases: dict[str, CaseScript] = {}
     enhanced: str = "An enhanced prompt."
     accelerator: str | None = None
+    matmul: MatmulRate | None = None
 
     @classmethod
     def load(cls, path: Path) -> Script:

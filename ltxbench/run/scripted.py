@@ -21,7 +21,7 @@ import numpy.typing as npt
 from ltxbench.matrix.case import Case
 from ltxbench.measure.footprint import Footprint
 from ltxbench.run.engine import EnhanceJob, Generated, GenerateJob, InvalidOutput, MlxMemory, Recorder
-from ltxbench.run.records import DENOISING, Phase
+from ltxbench.run.records import DENOISING, MatmulRate, Phase
 from ltxbench.run.script import Fault, Level, Script
 
 
@@ -67,6 +67,9 @@ class ScriptedEngine:
             yield
         finally:
             self._ticks.remove(tick)
+
+    def matmul_rate(self, _budget_s: float, /) -> MatmulRate | None:
+        return self._script.matmul
 
     def enhance(self, job: EnhanceJob, recorder: Recorder) -> str:
         recorder.facts(engine="scripted", seed=job.seed)

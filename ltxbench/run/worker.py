@@ -21,7 +21,7 @@ from ltxbench.frozen import Frozen
 from ltxbench.measure.footprint import Footprint, footprint_reader
 from ltxbench.measure.memory import INTERVAL_S, MemorySampler
 from ltxbench.measure.recorder import CaseRecorder
-from ltxbench.run.engine import Engine, EnhanceJob, Generated, GenerateJob, InvalidOutput, Simulated
+from ltxbench.run.engine import Engine, EnhanceJob, Generated, GenerateJob, InvalidOutput, MatmulJob, Simulated
 from ltxbench.run.events import (
     Emit,
     EventWriter,
@@ -29,6 +29,7 @@ from ltxbench.run.events import (
     Failed,
     Finished,
     Hello,
+    MatmulMeasured,
     PromptEnhanced,
     VideoWritten,
 )
@@ -54,7 +55,7 @@ OUT_OF_MEMORY_TEXTS = (
 class WorkerJob(Frozen):
     engine: str
     """`mlx`, or `scripted:FILE`."""
-    task: EnhanceJob | GenerateJob | None = None
+    task: EnhanceJob | GenerateJob | MatmulJob | None = None
     """None: start the engine, say hello and end."""
     folder: Path
     """Where the video goes."""
@@ -70,7 +71,9 @@ def main() -> int:
     try:
         engine = make_engine(job.engine)
         emit(Hello(accelerator=engine.accelerator()))
-        if job.task is None:
+        if job.task is None or isinstance(job.task, MatmulJob):
+            if job.task is not None:
+                emit(MatmulMeasured(rate=engine.matmul_rate(job.task.matmul_budget_s)))
             emit(Finished())
             return 0
         _state_libraries(engine, emit)

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from ltxbench.errors import LtxbenchError, ResourceError, UsageError
-from ltxbench.run import store
+from ltxbench.run import runner, store
 from ltxbench.run.listener import Listener
-from ltxbench.run.records import Outcome, Phase
-from ltxbench.run.runner import probe_engine, run_matrix
+from ltxbench.run.probe import probe_engine, probe_matmul
+from ltxbench.run.records import MatmulRate, Outcome, Phase
+from ltxbench.run.runner import run_matrix
 from ltxbench.run.script import CaseScript, Failure, Fault, Script
 from tests.run.conftest import NO_WEIGHTS
 
@@ -23,6 +24,10 @@ class Told(Listener):
 
     def __init__(self) -> None:
         self.told: list[str] = []
+        self.notes: list[str] = []
+
+    def note(self, text):
+        self.notes.append(text)
 
     def run_started(self, run, cases):
         self.told.append(f"run of {len(cases)}")
@@ -118,6 +123,33 @@ def test_a_disk_without_room_is_told_before_anything_runs(go, matrix, tmp_path):
 def test_an_engine_is_asked_for_its_accelerator_in_a_process_of_its_own(scripted):
     assert probe_engine(scripted(Script(accelerator="Scripted GPU"))) == "Scripted GPU"
     assert probe_engine(scripted(Script())) is None
+
+
+def test_the_rate_of_matrix_products_is_part_of_the_run(go):
+    rate = MatmulRate(flops_per_s=727e12, size=8192, samples=600, dtype="bfloat16")
+    run = go(Script(matmul=rate), cases=())
+    assert run.record.matmul == store.load(run.path).record.matmul == rate
+    assert go(Script(), cases=()).record.matmul is None
+
+
+def test_the_rate_is_asked_of_a_worker(scripted):
+    rate = MatmulRate(flops_per_s=727e12, size=8192, samples=600, dtype="bfloat16")
+    assert probe_matmul(scripted(Script(matmul=rate)), {}) == rate
+    assert probe_matmul(scripted(Script()), {}) is None
+    measured = probe_matmul("mlx", {}, budget_s=0.01)
+    assert measured.flops_per_s > 1e8
+
+
+def test_a_rate_that_cannot_be_measured_is_noted_and_the_run_goes_on(matrix, tmp_path, monkeypatch):
+    def fail(*_):
+        raise LtxbenchError("the machine's rate of matrix products was not measured: killed by signal 9")
+
+    monkeypatch.setattr(runner, "probe_engine", lambda *_: "GPU")
+    monkeypatch.setattr(runner, "probe_matmul", fail)
+    told = Told()
+    run = run_matrix(matrix, (), NO_WEIGHTS, root=tmp_path / "runs", listener=told)
+    assert run.record.matmul is None
+    assert told.notes == ["the machine's rate of matrix products was not measured: killed by signal 9"]
 
 
 def test_an_engine_that_does_not_start_tells_why():
