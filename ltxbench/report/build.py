@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from ltxbench.matrix import Case, reproduce_command, twin
 from ltxbench.report import format as fmt
+from ltxbench.report.arithmetic import arithmetic, arithmetic_definitions
 from ltxbench.report.compare import compare_with_twin
 from ltxbench.report.figures import PHASE_TITLES, finished, outcome_title
 from ltxbench.report.grids import stills, videos
@@ -55,6 +56,8 @@ def build(results: Results, media: Mapping[str, Media], plots: Sequence[Plot]) -
         time_definitions=time_definitions(),
         memory=memory(results),
         memory_definitions=memory_definitions(results),
+        arithmetic=arithmetic(results),
+        arithmetic_definitions=arithmetic_definitions(results),
         videos=videos(results, media),
         stills=stills(results, media),
         plots=tuple(plots),
@@ -140,7 +143,7 @@ def _detail(
         media=media,
         alt=f"Frame of {case.title}",
         caption=_caption(record),
-        profile=profile(record),
+        profile=profile(record, run.matmul),
         twin=compare_with_twin(record, records.get(other.name) if other is not None else None),
     )
 

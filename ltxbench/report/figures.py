@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import fmean
 
 from ltxbench.run.records import DENOISING, CaseRecord, Outcome, Phase, StepRecord
@@ -59,6 +60,32 @@ def mean_s(steps: Sequence[StepRecord]) -> float | None:
 def warm_mean_s(steps: Sequence[StepRecord]) -> float | None:
     """The mean of one stage's steps but its first, which also compiles kernels for the stage's shapes."""
     return mean_s(steps[1:])
+
+
+@dataclass(frozen=True)
+class StageFlops:
+    """The arithmetic of one denoising stage, as the engine stated it (model.work.transformer_facts)."""
+
+    forward: float
+    step: float
+    text: float
+    """Of preparing the text, before the first step."""
+    achieved_per_s: float | None
+    """Of a step in the mean time of the stage's steps but its first; None for a stage of a single step."""
+
+    def total(self, steps: int) -> float:
+        return self.text + steps * self.step
+
+
+def stage_flops(record: CaseRecord, stage: int) -> StageFlops | None:
+    """None unless all of it was stated."""
+    stated = [record.facts.get(f"flops_{part}_stage_{stage}") for part in ("per_forward", "per_step", "text")]
+    numbers = [float(value) for value in stated if isinstance(value, int | float) and not isinstance(value, bool)]
+    if len(numbers) < len(stated):
+        return None
+    forward, step, text = numbers
+    warm_s = warm_mean_s(stage_steps(record, stage))
+    return StageFlops(forward, step, text, step / warm_s if warm_s else None)
 
 
 def denoising_s(record: CaseRecord) -> float | None:

@@ -53,6 +53,39 @@ def gib(value_bytes: float | None) -> str:
     return f"{value:.{2 if abs(value) >= 1 else 3}f} GiB"
 
 
+FLOP_UNITS = {"TFLOP": 1e12, "GFLOP": 1e9, "MFLOP": 1e6}
+
+
+def flop_unit(values: Iterable[float]) -> str:
+    """The largest unit of which the largest value has at least one."""
+    largest = max(values, default=0.0)
+    return next((unit for unit in ("TFLOP", "GFLOP") if largest >= FLOP_UNITS[unit]), "MFLOP")
+
+
+def plain_flops(value: float | None, unit: str) -> str:
+    """For a column that names the unit: `41.1`, `0.855`, `1,234`."""
+    if value is None:
+        return MISSING
+    whole = value / FLOP_UNITS[unit]
+    rounded = significant(whole, 3)
+    return f"{whole:,.0f}" if abs(rounded) >= 1000 else fixed(rounded, 3)
+
+
+def flops_rate(value_per_s: float | None) -> str:
+    """`727 TFLOP/s`, `146 GFLOP/s`."""
+    if value_per_s is None:
+        return MISSING
+    unit = flop_unit([value_per_s])
+    return f"{plain_flops(value_per_s, unit)} {unit}/s"
+
+
+def percent(value: float | None) -> str:
+    """A share: `81%`, `7.4%`."""
+    if value is None:
+        return MISSING
+    return f"{100 * value:.{0 if 100 * value >= 9.95 else 1}f}%"
+
+
 def size(value_bytes: float | None) -> str:
     """The size of a file: `812 KiB`, `1.4 MiB`."""
     if value_bytes is None:

@@ -113,6 +113,7 @@ class Profile:
     steps: str | None
     """Lines for a fenced block."""
     memory: tuple[Definition, ...]
+    arithmetic: tuple[Definition, ...]
     facts: tuple[Definition, ...]
 
 
@@ -166,6 +167,9 @@ class Page:
     time_definitions: tuple[Definition, ...]
     memory: Table
     memory_definitions: tuple[Definition, ...]
+    arithmetic: Table | None
+    """None where no case stated its work."""
+    arithmetic_definitions: tuple[Definition, ...]
     videos: tuple[Grid, ...]
     stills: tuple[StillTable, ...]
     plots: tuple[Plot, ...]

@@ -6,21 +6,24 @@ from itertools import groupby
 
 from ltxbench.matrix.case import Stage
 from ltxbench.report import format as fmt
+from ltxbench.report.arithmetic import case_lines
 from ltxbench.report.figures import PHASE_TITLES, mean_s, phase_peak_bytes, phase_s, stage_steps, warm_mean_s
 from ltxbench.report.page import Cell, Column, Definition, Profile, Table
-from ltxbench.run.records import CaseRecord, Phase, StepRecord
+from ltxbench.run.records import CaseRecord, MatmulRate, Phase, StepRecord
 
 ONE_COLUMN = 12
 COLUMNS = 3
+SHOWN_ELSEWHERE = ("flops_", "tokens_stage_")
 
 
-def profile(record: CaseRecord) -> Profile | None:
+def profile(record: CaseRecord, matmul: MatmulRate | None = None) -> Profile | None:
     """None when the case measured nothing, not even in part."""
-    stated = {**record.facts, **({"frames_sha256": record.video.frames_sha256} if record.video else {})}
+    own = {name: value for name, value in record.facts.items() if not name.startswith(SHOWN_ELSEWHERE)}
+    stated = {**own, **({"frames_sha256": record.video.frames_sha256} if record.video else {})}
     facts = tuple(Definition(name.replace("_", " "), _fact(value)) for name, value in sorted(stated.items()))
     if not (record.phases or record.steps or facts):
         return None
-    return Profile(_phases(record), steps(record), _memory(record), facts)
+    return Profile(_phases(record), steps(record), _memory(record), case_lines(record, matmul), facts)
 
 
 def steps(record: CaseRecord) -> str | None:

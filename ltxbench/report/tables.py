@@ -73,7 +73,7 @@ def times(results: Results) -> Table:
     rows = []
     for record in shown:
         cells = [Cell(fmt.plain_seconds(value(record))) for _, value in parts]
-        rows.append((*_label(record), *cells, Cell(mean_steps(record))))
+        rows.append((*label(record), *cells, Cell(mean_steps(record))))
     return Table(tuple(columns), tuple(rows))
 
 
@@ -101,7 +101,7 @@ def memory(results: Results) -> Table:
     for record in shown:
         cells = [Cell(fmt.plain_gib(phase_peak_bytes(record, *phases))) for _, phases in parts]
         whole, process = record.memory.mlx_peak_bytes, record.memory.footprint_peak_bytes
-        rows.append((*_label(record), *cells, Cell(fmt.plain_gib(whole)), Cell(fmt.plain_gib(process))))
+        rows.append((*label(record), *cells, Cell(fmt.plain_gib(whole)), Cell(fmt.plain_gib(process))))
     return Table(tuple(columns), tuple(rows))
 
 
@@ -145,7 +145,7 @@ def _identity(number: int, case: Case) -> tuple[Cell, ...]:
     )
 
 
-def _label(record: CaseRecord) -> tuple[Cell, ...]:
+def label(record: CaseRecord) -> tuple[Cell, ...]:
     return Cell(str(record.number)), Cell(record.case.title, anchor=anchor(record.case))
 
 

@@ -10,6 +10,8 @@ import numpy as np
 
 from ltxbench.matrix import Case, Group, Matrix, Section
 from ltxbench.matrix.case import LoraUse, Model, Quantization
+from ltxbench.model.transformer_config import TransformerConfig
+from ltxbench.model.work import transformer_facts
 from ltxbench.run import store
 from ltxbench.run.records import (
     GENERATION,
@@ -19,6 +21,7 @@ from ltxbench.run.records import (
     EnhancementRecord,
     Failure,
     Machine,
+    MatmulRate,
     MemoryRecord,
     Outcome,
     Phase,
@@ -156,7 +159,12 @@ def make_record(case: Case, number: int, *, scale: float = 1.0, outcome: Outcome
         ),
         phases=tuple(phases),
         steps=tuple(steps),
-        facts={"dtype": "bfloat16", "noise_sha256": f"{number:064x}", "blas": None},
+        facts={
+            **transformer_facts(TransformerConfig(), case, 1024),
+            "dtype": "bfloat16",
+            "noise_sha256": f"{number:064x}",
+            "blas": None,
+        },
     )
     if outcome is Outcome.OK:
         return record
@@ -239,6 +247,7 @@ def make_run(matrix: Matrix, *, synthetic: bool = True) -> RunRecord:
         ),
         weights=Weights(kind="tiny" if synthetic else "official", synthetic=synthetic, digest="cd" * 32),
         command=("ltxbench", "bench", "beaver-dam"),
+        matmul=MatmulRate(flops_per_s=14.2e12, size=8192, samples=12, dtype="bfloat16"),
         conditioning="A brown beaver works at the edge of a stream.",
         conditioning_sha256="ef" * 32,
         enhancement=EnhancementRecord(

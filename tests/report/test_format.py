@@ -83,3 +83,31 @@ def test_a_files_size_is_binary(value: int, written: str) -> None:
 @pytest.mark.parametrize(("value", "written"), [(1, "1.0"), (4.0, "4.0"), (0.7, "0.7"), (1.25, "1.25")])
 def test_a_setting_is_written_as_in_the_matrix(value: float, written: str) -> None:
     assert fmt.number(value) == written
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (41.1e12, "TFLOP", "41.1"),
+        (176.55e12, "TFLOP", "177"),
+        (3025.4e12, "TFLOP", "3,025"),
+        (0.8547e12, "TFLOP", "0.855"),
+        (1.9e9, "GFLOP", "1.90"),
+        (0, "TFLOP", "0"),
+        (None, "TFLOP", "–"),
+    ],
+)
+def test_arithmetic_has_three_digits(value: float | None, unit: str, text: str) -> None:
+    assert fmt.plain_flops(value, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(727e12, "727 TFLOP/s"), (146.2e9, "146 GFLOP/s"), (5e5, "0.500 MFLOP/s"), (None, "–")]
+)
+def test_a_rate_names_the_largest_unit_it_has_one_of(value: float | None, text: str) -> None:
+    assert fmt.flops_rate(value) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.807, "81%"), (0.0744, "7.4%"), (0.0997, "10%"), (1.04, "104%")])
+def test_a_share_is_a_percentage(value: float, text: str) -> None:
+    assert fmt.percent(value) == text

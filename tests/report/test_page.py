@@ -6,6 +6,8 @@ from html import unescape
 import pytest
 
 from ltxbench.matrix import Case, Section
+from ltxbench.model.transformer_config import TransformerConfig
+from ltxbench.model.work import transformer_facts
 from ltxbench.report.build import build
 from ltxbench.report.page import Media, Still
 from ltxbench.report.render import render
@@ -148,6 +150,45 @@ def test_every_step_is_listed() -> None:
         section = page.split(f'<a id="case-{record.case.name}">')[1].split('<a id="case-')[0]
         assert len(re.findall(r"^|\s{2}Step +\d+  σ", section)) >= len(record.steps)
         assert set(map(int, re.findall(r"Step +(\d+)  σ", section))) == {step.index for step in record.steps}
+
+
+def test_the_arithmetic_is_set_against_the_machines_own_rate() -> None:
+    table = rows(page_of(beaver()), "### Arithmetic")
+    assert table[0] == [
+        *("#", "Configuration", "TFLOP a forward", "TFLOP a step", "TFLOP in all", "TFLOP/s", "Share of matmul rate")
+    ]
+    dev, two_stage = table[2], table[6]
+    # 37.73 TFLOP a forward, two a step of about 17.2 s; 40 steps and two texts of 3.365; 14.2 TFLOP/s are the rate.
+    assert dev[2:] == ["37.7", "75.5", "3,025", "4.39", "31%"]
+    assert two_stage[2] == "9.08 + 37.7"
+    assert two_stage[4] == "193"
+
+
+def test_without_the_machines_rate_no_share_is_shown() -> None:
+    records = beaver()
+    run = make_run(make_matrix(BEAVER)).model_copy(update={"matmul": None})
+    page = render(build(Results(run, tuple(records)), {}, []))
+    assert rows(page, "### Arithmetic")[0][-1] == "TFLOP/s"
+    assert "matmul rate" not in page.lower()
+
+
+def test_without_stated_work_there_is_no_arithmetic() -> None:
+    records = [record.model_copy(update={"facts": {"dtype": "bfloat16"}}) for record in beaver()]
+    assert "Arithmetic" not in page_of(records)
+
+
+def test_a_stage_of_one_step_has_work_and_no_rate() -> None:
+    record = make_record(Case(name="one", title="One", steps=1), 1)
+    assert rows(page_of([record]), "### Arithmetic")[1][2:] == ["37.7", "37.7", "41.1", "–", "–"]
+
+
+def test_a_small_model_is_counted_in_a_smaller_unit() -> None:
+    small = TransformerConfig(num_attention_heads=1, attention_head_dim=64, num_layers=2, caption_channels=128)
+    record = make_record(BEAVER[0], 1)
+    record = record.model_copy(update={"facts": transformer_facts(small, record.case, 1024)})
+    table = rows(page_of([record]), "### Arithmetic")
+    assert table[0][2:6] == ["GFLOP a forward", "GFLOP a step", "GFLOP in all", "MFLOP/s"]
+    assert table[1][2] == "2.42"
 
 
 def test_each_time_is_defined_once() -> None:
