@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from ltxbench.run.records import CaseRecord
     from ltxbench.run.store import RunFolder
 
+RANDOM = (
+    "These weights are random, drawn from a seed on the device: times and memory are those of the architecture at this "
+    "size, the pictures mean nothing."
+)
 SYNTHETIC = (
     "These weights are synthetic, made from a seed: what the work costs is measured, the pictures mean nothing, and "
     "neither times nor memory are those of the real model."
@@ -27,7 +31,11 @@ def bench(
         typer.Option("--case", help="Run only this case; repeatable, * stands for anything. [default: all]"),
     ] = None,
     weights: Annotated[
-        str, typer.Option(help="tiny (made here from a seed), official, or a folder with the files.")
+        str,
+        typer.Option(
+            help="tiny (small, made here from a seed), random (full size, drawn on the device), official, or a folder "
+            "with the files."
+        ),
     ] = "tiny",
     runs: Annotated[Path, typer.Option(help="Where the runs are kept.")] = Path("runs"),
     reports: Annotated[Path, typer.Option(help="Where the pages go, one folder a matrix.")] = Path("reports"),
@@ -61,7 +69,7 @@ def bench(
     ):
         files = resolve(weights, cases)
         if files.synthetic:
-            _say(console, SYNTHETIC)
+            _say(console, SYNTHETIC if files.random is None else RANDOM)
         else:
             _say(console, "checking the weights; the first time reads all of them")
         weights_digest = digest(files, cases)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -77,12 +77,17 @@ class Checkpoint:
         for key in chosen:
             if self.dtypes[key] not in dtypes:
                 raise WeightsError(f"{self.path}: tensor {key} is {self.dtypes[key]}, expected {' or '.join(dtypes)}")
+        arrays = self._lazy(chosen)
+        return {short: arrays[key] for key, short in chosen.items()}
+
+    def _lazy(self, keys: Iterable[str]) -> Mapping[str, mx.array]:  # noqa: ARG002 - a file's reader opens all at once
+        """Arrays by key, at least those of `keys`; where they come from is all that differs between checkpoints."""
         try:
             arrays = mx.load(str(self.path), format="safetensors")
         except (RuntimeError, ValueError) as error:
             raise WeightsError(f"{self.path}: MLX cannot read it ({error})") from None
         assert isinstance(arrays, dict)
-        return {short: arrays[key] for key, short in chosen.items()}
+        return arrays
 
 
 def open_unified(path: Path) -> Checkpoint:

@@ -40,10 +40,15 @@ class TextEncoder:
 
         Raises WeightsError that names the file or tensor that is missing, unknown, or of the wrong shape or type.
         """
-        config = GemmaConfig.read(folder)
-        tensors = read_tensors(folder)
-        model = build(config, tensors, source=str(folder))
-        load_strict(model, tensors, dtype, source=str(folder))
+        return cls.from_tensors(GemmaConfig.read(folder), read_tensors(folder), dtype, source=str(folder))
+
+    @classmethod
+    def from_tensors(
+        cls, config: GemmaConfig, tensors: Mapping[str, mx.array], dtype: mx.Dtype, *, source: str
+    ) -> TextEncoder:
+        """As `load`, of tensors under the names of `gemma_files.read_tensors`."""
+        model = build(config, tensors, source=source)
+        load_strict(model, tensors, dtype, source=source)
         return cls(model, config)
 
     def hidden_states(self, ids: mx.array, mask: mx.array, *, offset: int = 0) -> Iterator[mx.array]:
@@ -165,6 +170,20 @@ def build(config: GemmaConfig, tensors: Mapping[str, mx.array], *, source: str) 
     embedding = tensors.get("embed_tokens.weight")
     if embedding is None:
         raise WeightsError(f"{source}: tensor embed_tokens.weight is missing")
+    model = architecture(config, rows=embedding.shape[0])
+
+    def quantization(path: str, module: nn.Module) -> dict[str, int] | bool:
+        packed, scales = tensors.get(f"{path}.weight"), tensors.get(f"{path}.scales")
+        if scales is None or packed is None or not hasattr(module, "to_quantized"):
+            return False
+        return _quantization(f"{source}: tensor {path}", module.weight.shape[-1], packed, scales)
+
+    nn.quantize(model, class_predicate=quantization)
+    return model
+
+
+def architecture(config: GemmaConfig, rows: int = 0) -> nn.Module:
+    """mlx-lm's model with the configured sizes; `rows` is the vocabulary where the configuration names none."""
     gemma3_text = _mlx_lm().gemma3_text
     args = gemma3_text.ModelArgs(
         model_type="gemma3_text",
@@ -174,7 +193,7 @@ def build(config: GemmaConfig, tensors: Mapping[str, mx.array], *, source: str) 
         num_attention_heads=config.num_attention_heads,
         head_dim=config.head_dim,
         rms_norm_eps=config.rms_norm_eps,
-        vocab_size=config.vocab_size or embedding.shape[0],
+        vocab_size=config.vocab_size or rows,
         num_key_value_heads=config.num_key_value_heads,
         rope_theta=config.rope_theta,
         rope_local_base_freq=config.rope_local_base_freq,
@@ -186,14 +205,6 @@ def build(config: GemmaConfig, tensors: Mapping[str, mx.array], *, source: str) 
     )
     model = gemma3_text.Gemma3Model(args)
     _round_as_transformers_does(model, config)
-
-    def quantization(path: str, module: nn.Module) -> dict[str, int] | bool:
-        packed, scales = tensors.get(f"{path}.weight"), tensors.get(f"{path}.scales")
-        if scales is None or packed is None or not hasattr(module, "to_quantized"):
-            return False
-        return _quantization(f"{source}: tensor {path}", module.weight.shape[-1], packed, scales)
-
-    nn.quantize(model, class_predicate=quantization)
     return cast("nn.Module", model)
 
 

@@ -64,19 +64,23 @@ class GemmaConfig:
         path = folder / "config.json"
         if not path.is_file():
             raise WeightsError(f"{path}: no such file", hint="A Gemma folder holds config.json and *.safetensors.")
-        whole = read_json(path)
+        return cls.from_json(read_json(path), source=str(path))
+
+    @classmethod
+    def from_json(cls, whole: Mapping[str, Any], *, source: str) -> GemmaConfig:
+        """As `read`, of the object that config.json holds."""
         nested = whole.get("text_config")
         config = nested if isinstance(nested, dict) else whole
-        _refuse_other_models(config, whole, path)
+        _refuse_other_models(config, whole, source)
         numbers = {
-            name: _number(config, name, kind, path)
+            name: _number(config, name, kind, source)
             for name, kind in _FIELDS.items()
             if config.get(name) is not None or name in _REQUIRED
         }
         numbers.setdefault("vocab_size", None)
-        numbers.update(_rope(config, path))
+        numbers.update(_rope(config, source))
         if "layer_types" in config:
-            numbers["sliding_window_pattern"] = _pattern(config["layer_types"], path)
+            numbers["sliding_window_pattern"] = _pattern(config["layer_types"], source)
         eos = next((c["eos_token_id"] for c in (whole, config) if c.get("eos_token_id") is not None), 1)
         ids = tuple(i for i in (eos if isinstance(eos, list) else [eos]) if isinstance(i, int))
         return cls(**numbers, eos_ids=ids)
@@ -90,27 +94,27 @@ _FIELDS: Mapping[str, type[int] | type[float]] = {
 }
 
 
-def _refuse_other_models(config: Mapping[str, Any], whole: Mapping[str, Any], path: Path) -> None:
+def _refuse_other_models(config: Mapping[str, Any], whole: Mapping[str, Any], source: str) -> None:
     for name, allowed in {"model_type": (None, "gemma3", "gemma3_text"), **UNSUPPORTED}.items():
         if config.get(name) not in allowed:
-            raise WeightsError(f"{path}: {name} is {config[name]!r}, which is not Gemma 3's")
+            raise WeightsError(f"{source}: {name} is {config[name]!r}, which is not Gemma 3's")
     quantization = whole.get("quantization")
     if isinstance(quantization, Mapping) and quantization.get("mode", "affine") != "affine":
         raise WeightsError(
-            f"{path}: the weights are quantized as {quantization['mode']!r}",
+            f"{source}: the weights are quantized as {quantization['mode']!r}",
             hint="Take the bf16 checkpoint, or one of mlx-lm's affine ones (4 or 8 bit).",
         )
 
 
-def _number(config: Mapping[str, Any], name: str, kind: type[int] | type[float], path: Path) -> Any:
+def _number(config: Mapping[str, Any], name: str, kind: type[int] | type[float], source: str) -> Any:
     value = config.get(name)
     allowed = int if kind is int else (int, float)
     if not isinstance(value, allowed) or isinstance(value, bool) or not 0 < value < 1e9:
-        raise WeightsError(f"{path}: {name} is {value!r}, expected a positive number")
+        raise WeightsError(f"{source}: {name} is {value!r}, expected a positive number")
     return kind(value)
 
 
-def _rope(config: Mapping[str, Any], path: Path) -> dict[str, float]:
+def _rope(config: Mapping[str, Any], source: str) -> dict[str, float]:
     """Both forms: rope_theta, rope_local_base_freq and rope_scaling, or (transformers 5) rope_parameters."""
     found: dict[str, float] = {}
     by_kind = config.get("rope_parameters") or {"full_attention": config.get("rope_scaling")}
@@ -118,21 +122,21 @@ def _rope(config: Mapping[str, Any], path: Path) -> dict[str, float]:
         rope = by_kind.get(kind) or {}
         form = rope.get("rope_type", rope.get("type", "default"))
         if form not in ("default", "linear") or (form == "linear" and kind == "sliding_attention"):
-            raise WeightsError(f"{path}: {kind} has positions scaled as {form!r}, which is not Gemma 3's")
+            raise WeightsError(f"{source}: {kind} has positions scaled as {form!r}, which is not Gemma 3's")
         if form == "linear":
-            found["rope_factor"] = _number(rope, "factor", float, path)
+            found["rope_factor"] = _number(rope, "factor", float, source)
         if "rope_theta" in rope:
-            found[base] = _number(rope, "rope_theta", float, path)
+            found[base] = _number(rope, "rope_theta", float, source)
     return found
 
 
-def _pattern(layer_types: Any, path: Path) -> int:
+def _pattern(layer_types: Any, source: str) -> int:
     """n when each n-th layer is a global one and no other is."""
     kinds = layer_types if isinstance(layer_types, list) else []
     pattern = kinds.index("full_attention") + 1 if "full_attention" in kinds else len(kinds) + 1
     regular = ["sliding_attention" if (i + 1) % pattern else "full_attention" for i in range(len(kinds))]
     if not kinds or kinds != regular:
-        raise WeightsError(f"{path}: layer_types is not a regular pattern of sliding and full attention")
+        raise WeightsError(f"{source}: layer_types is not a regular pattern of sliding and full attention")
     return pattern
 
 

@@ -6,7 +6,7 @@ float32 and rounded to the weight's type once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -48,32 +48,52 @@ class _Pair(NamedTuple):
         return self.a.shape[0]
 
 
+class Fusion:
+    """LoRAs about to be added to the linear layers of a model, whose names are the official ones.
+
+    The updates of all files for one layer are summed in float32 before the weight is rounded. A quantized layer is
+    dequantized, updated and quantized again with its own bits and groups.
+    """
+
+    def __init__(self, model: nn.Module, loras: Sequence[tuple[Checkpoint, float]]) -> None:
+        """Checks every (file, strength) against the model, and reads no values.
+
+        Raises WeightsError that names the keys when a file has a key that belongs to no layer, half a pair, a pair of
+        the wrong shape, or no pair for this model.
+        """
+        layers = {
+            path: module for path, module in model.named_modules() if isinstance(module, nn.Linear | nn.QuantizedLinear)
+        }
+        self.reports: list[LoraReport] = []
+        """One a file."""
+        self._updates: dict[str, list[tuple[_Pair, float]]] = {}
+        for lora, strength in loras:
+            pairs, report = _read(lora, layers)
+            self.reports.append(report)
+            for path, pair in pairs.items():
+                self._updates.setdefault(path, []).append((pair, strength))
+        # No other layer is held: one that is replaced by a quantized one must be free to go.
+        self._layers = {path: layers[path] for path in self._updates}
+
+    def apply(self, paths: Collection[str] | None = None) -> None:
+        """Updates those of `paths` that have pairs, all when None, and evaluates them. A used pair is let go at once.
+
+        Layers are to be updated before they are replaced by quantized ones, or else by a Fusion made after that.
+        """
+        for path in [path for path in self._updates if paths is None or path in paths]:
+            _add(self._layers.pop(path), self._updates.pop(path))
+
+
 def fuse(model: nn.Module, lora: Checkpoint, strength: float = 1.0) -> LoraReport:
     """Adds one LoRA to `model`, as `fuse_all` does."""
     return fuse_all(model, [(lora, strength)])[0]
 
 
 def fuse_all(model: nn.Module, loras: Sequence[tuple[Checkpoint, float]]) -> list[LoraReport]:
-    """Adds every (file, strength) to the linear layers of `model`, whose names are the official ones; evaluates them.
-
-    The updates of all files for one layer are summed in float32 before the weight is rounded. A quantized layer is
-    dequantized, updated and quantized again with its own bits and groups.
-
-    Raises WeightsError that names the keys when a file has a key that belongs to no layer, half a pair, a pair of the
-    wrong shape, or no pair for this model. The model is unchanged then.
-    """
-    layers = {
-        path: module for path, module in model.named_modules() if isinstance(module, nn.Linear | nn.QuantizedLinear)
-    }
-    reports, updates = [], dict[str, list[tuple[_Pair, float]]]()
-    for lora, strength in loras:
-        pairs, report = _read(lora, layers)
-        reports.append(report)
-        for path, pair in pairs.items():
-            updates.setdefault(path, []).append((pair, strength))
-    for path, parts in updates.items():
-        _add(layers[path], parts)
-    return reports
+    """Adds every (file, strength) to `model`; the model is unchanged when one of them does not fit it."""
+    fusion = Fusion(model, loras)
+    fusion.apply()
+    return fusion.reports
 
 
 def _read(lora: Checkpoint, layers: Mapping[str, nn.Module]) -> tuple[dict[str, _Pair], LoraReport]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import mlx.core as mx
@@ -23,28 +24,48 @@ class QuantizationReport:
     left_names: tuple[str, ...] = ()
 
 
+class QuantizationPlan:
+    """Which linear layers of a model become quantized ones: every one, or those in `transformer_blocks` alone."""
+
+    def __init__(
+        self, model: nn.Module, quantization: Quantization, layers: QuantizedLayers = QuantizedLayers.ALL
+    ) -> None:
+        self.bits = quantization.bits
+        """None: the model stays as it is."""
+        self._model = model
+        chosen = {
+            path: module.weight.shape[1]
+            for path, module in model.named_modules()
+            if isinstance(module, nn.Linear) and (layers is QuantizedLayers.ALL or path.startswith(BLOCKS))
+        }
+        self._left = tuple(sorted(path for path, inputs in chosen.items() if inputs % GROUP_SIZE))
+        self._wanted = tuple(sorted(chosen.keys() - set(self._left)))
+
+    @property
+    def report(self) -> QuantizationReport | None:
+        """None where nothing is quantized."""
+        if self.bits is None:
+            return None
+        return QuantizationReport(self.bits, len(self._wanted), len(self._left), self._left)
+
+    def apply(self, paths: Collection[str] | None = None) -> None:
+        """Replaces those of `paths`, all when None, one after the other, and evaluates them.
+
+        Only one layer's full weights need be in memory at a time if the model's have not been evaluated yet.
+        """
+        if self.bits is None:
+            return
+        picked = dict.fromkeys(path for path in self._wanted if paths is None or path in paths)
+        nn.quantize(self._model, GROUP_SIZE, self.bits, class_predicate=lambda path, _: path in picked)
+        replaced = dict(self._model.named_modules())
+        for path in picked:
+            mx.eval(replaced[path].parameters())
+
+
 def quantize(
     model: nn.Module, quantization: Quantization, layers: QuantizedLayers = QuantizedLayers.ALL
 ) -> QuantizationReport | None:
-    """Replaces linear layers of `model` by quantized ones, one after the other, and evaluates them.
-
-    `layers` is every linear layer, or those in `transformer_blocks` alone. Only one layer's full weights need be in
-    memory at a time if the model's have not been evaluated yet. None for bf16, which changes nothing.
-    """
-    bits = quantization.bits
-    if bits is None:
-        return None
-    chosen = {
-        path: module
-        for path, module in model.named_modules()
-        if isinstance(module, nn.Linear) and (layers is QuantizedLayers.ALL or path.startswith(BLOCKS))
-    }
-    left = tuple(sorted(path for path, module in chosen.items() if module.weight.shape[1] % GROUP_SIZE))
-    wanted = sorted(chosen.keys() - set(left))
-    del chosen  # the layers' full weights must not outlive their replacement
-    picked = frozenset(wanted)
-    nn.quantize(model, GROUP_SIZE, bits, class_predicate=lambda path, _: path in picked)
-    replaced = dict(model.named_modules())
-    for path in wanted:
-        mx.eval(replaced[path].parameters())
-    return QuantizationReport(bits, len(wanted), len(left), left)
+    """Quantizes all that `layers` chooses. None for bf16, which changes nothing."""
+    plan = QuantizationPlan(model, quantization, layers)
+    plan.apply()
+    return plan.report

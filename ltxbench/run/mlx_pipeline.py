@@ -10,33 +10,30 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import mlx.core as mx
-import mlx.nn as nn
 import numpy as np
 import numpy.typing as npt
 
-from ltxbench.errors import UsageError
-from ltxbench.matrix.case import Case, LoraUse, Model, Stage, Tiling
+from ltxbench.matrix.case import Case, LoraUse, Stage, Tiling
 from ltxbench.model import noise
 from ltxbench.model.checkpoint import Checkpoint
 from ltxbench.model.denoise import InvalidLatent, denoise, pack, unpack
-from ltxbench.model.gemma import TextEncoder
 from ltxbench.model.guidance import Guidance
-from ltxbench.model.lora import fuse
-from ltxbench.model.quantize import quantize
 from ltxbench.model.schedule import sigmas_for
 from ltxbench.model.text import TextProjection, read_prompt
-from ltxbench.model.tokenizer import PromptTokenizer
 from ltxbench.model.transformer import VideoTransformer
 from ltxbench.model.upsampler import LatentUpsampler
 from ltxbench.model.vae.decoder import VideoDecoder
 from ltxbench.model.vae.statistics import PerChannelStatistics
 from ltxbench.model.vae.tiling import OFFICIAL, decode_frames
 from ltxbench.run.engine import Generated, GenerateJob, InvalidOutput, Recorder
+from ltxbench.run.mlx_loading import fuse_distilled_lora, load_transformer, materialize
 from ltxbench.run.records import Phase
-from ltxbench.weights.files import WeightFiles, required
+from ltxbench.weights.source import WeightSource, open_source
+
+CACHE_BYTES = 2 << 30
+"""Freed memory that MLX may keep for reuse."""
 
 
 def generate(job: GenerateJob, recorder: Recorder, dtype: mx.Dtype) -> Generated:
@@ -44,16 +41,17 @@ def generate(job: GenerateJob, recorder: Recorder, dtype: mx.Dtype) -> Generated
 
     Raises WeightsError for files that are missing or wrong, InvalidOutput when the latent holds NaN or infinity.
     """
-    case = job.case
+    mx.set_cache_limit(CACHE_BYTES)
+    case, source = job.case, open_source(job.weights)
     with recorder.phase(Phase.LOAD):
-        checkpoint = Checkpoint(_model_file(case, job.weights))
-    texts = _encode(job, checkpoint, recorder, dtype)
-    transformer = _load_transformer(job, checkpoint, recorder, dtype)
+        checkpoint = source.unified(case.model)
+    texts = _encode(job, source, checkpoint, recorder, dtype)
+    transformer = load_transformer(case, source, checkpoint, recorder, dtype)
     latent = _first_latent(case, transformer, texts, recorder)
     if case.two_stage:
-        latent = _upscale(job, checkpoint, latent, recorder, dtype)
+        latent = _upscale(case, source, checkpoint, latent, recorder, dtype)
         if case.distilled_lora is LoraUse.STAGE_2:
-            _fuse_distilled_lora(job, transformer, recorder)
+            fuse_distilled_lora(case, source, transformer, recorder)
         latent = _refine(case, transformer, latent, texts, recorder)
     del transformer
     mx.clear_cache()
@@ -69,32 +67,25 @@ class _Texts:
     negative: mx.array | None
 
 
-def _model_file(case: Case, files: WeightFiles) -> Path:
-    if case.model is Model.DISTILLED:
-        return required(files.distilled, "the distilled model", files)
-    return required(files.dev, "the dev model", files)
-
-
-def _materialize(module: nn.Module) -> None:
-    mx.eval(module.parameters())
-
-
-def _encode(job: GenerateJob, checkpoint: Checkpoint, recorder: Recorder, dtype: mx.Dtype) -> _Texts:
+def _encode(
+    job: GenerateJob, source: WeightSource, checkpoint: Checkpoint, recorder: Recorder, dtype: mx.Dtype
+) -> _Texts:
     """Prompt, and the negative prompt where the case is guided by it."""
     prompts = [job.prompt, job.negative_prompt] if job.case.guidance > 1 else [job.prompt]
-    folder = required(job.weights.gemma, "Gemma", job.weights)
     with recorder.phase(Phase.LOAD):
-        tokenizer, gemma = PromptTokenizer.load(folder), TextEncoder.load(folder, dtype)
-        _materialize(gemma.model)
+        tokenizer, gemma = source.tokenizer(), source.text_encoder(dtype)
+        materialize(gemma.model)
     with recorder.phase(Phase.ENCODE):
-        states = [read_prompt(tokenizer, gemma, prompt) for prompt in prompts]
-        mx.eval([state.normalized for state in states])
+        states = []
+        for prompt in prompts:  # one by one: the states of all layers of one prompt are enough to hold
+            states.append(read_prompt(tokenizer, gemma, prompt))
+            mx.eval(states[-1].normalized)
     del gemma
     mx.clear_cache()
     with recorder.phase(Phase.LOAD):
         projection = TextProjection.from_checkpoint(checkpoint, dtype)
-        _materialize(projection.features)
-        _materialize(projection.connector)
+        materialize(projection.features)
+        materialize(projection.connector)
     with recorder.phase(Phase.ENCODE):
         contexts = [projection(state).context for state in states]
         mx.eval(contexts)
@@ -105,50 +96,6 @@ def _encode(job: GenerateJob, checkpoint: Checkpoint, recorder: Recorder, dtype:
         context_sha256=noise.sha256(np.array(contexts[0].astype(mx.float32))),
     )
     return _Texts(contexts[0], contexts[1] if len(contexts) > 1 else None)
-
-
-def _load_transformer(
-    job: GenerateJob, checkpoint: Checkpoint, recorder: Recorder, dtype: mx.Dtype
-) -> VideoTransformer:
-    case = job.case
-    quantized = case.quantization.bits is not None
-    with recorder.phase(Phase.LOAD):
-        transformer = VideoTransformer.from_checkpoint(checkpoint, dtype)
-        _check_stg_blocks(case, transformer)
-        if not quantized:
-            _materialize(transformer)
-    if case.distilled_lora is LoraUse.ALL:
-        _fuse_distilled_lora(job, transformer, recorder)
-    for number, extra in enumerate(case.loras):
-        _fuse(transformer, Path(extra.path), extra.strength, f"lora_{number}", recorder)
-    if quantized:
-        # The weights are read here, layer by layer: both forms of the whole model are never in memory together.
-        with recorder.phase(Phase.QUANTIZE):
-            report = quantize(transformer, case.quantization, case.quantized_layers)
-            _materialize(transformer)
-        if report is not None:
-            recorder.facts(quantized_layers=report.quantized, unquantized_layers=report.left)
-    return transformer
-
-
-def _check_stg_blocks(case: Case, transformer: VideoTransformer) -> None:
-    depth = transformer.config.num_layers
-    if case.stg > 0 and max(case.stg_blocks, default=0) >= depth:
-        raise UsageError(
-            f"case {case.name}: stg_blocks names block {max(case.stg_blocks)}, but the model has {depth}",
-            hint=f"Blocks are numbered from 0 to {depth - 1}.",
-        )
-
-
-def _fuse_distilled_lora(job: GenerateJob, transformer: VideoTransformer, recorder: Recorder) -> None:
-    file = required(job.weights.distilled_lora, "the distilled LoRA", job.weights)
-    _fuse(transformer, file, job.case.lora_strength, "distilled_lora", recorder)
-
-
-def _fuse(transformer: VideoTransformer, file: Path, strength: float, name: str, recorder: Recorder) -> None:
-    with recorder.phase(Phase.LORA):
-        report = fuse(transformer, Checkpoint(file), strength)
-    recorder.facts(**{f"{name}_matched": report.matched, f"{name}_skipped": report.skipped})
 
 
 def _grid(case: Case, stage: Stage) -> tuple[int, int, int]:
@@ -212,16 +159,15 @@ def _step(recorder: Recorder, stage: int, sigma: float, forwards: int) -> Abstra
 
 
 def _upscale(
-    job: GenerateJob, checkpoint: Checkpoint, latent: mx.array, recorder: Recorder, dtype: mx.Dtype
+    case: Case, source: WeightSource, checkpoint: Checkpoint, latent: mx.array, recorder: Recorder, dtype: mx.Dtype
 ) -> mx.array:
-    file = required(job.weights.upscaler, "the spatial upscaler", job.weights)
     with recorder.phase(Phase.LOAD):
-        upsampler = LatentUpsampler.from_checkpoint(Checkpoint(file), dtype)
+        upsampler = LatentUpsampler.from_checkpoint(source.upscaler(), dtype)
         statistics = PerChannelStatistics.from_checkpoint(checkpoint, latent.shape[1])
-        _materialize(upsampler.network)
-        _materialize(statistics)
+        materialize(upsampler.network)
+        materialize(statistics)
     with recorder.phase(Phase.UPSCALE):
-        latent = upsampler.upsample(latent, statistics, job.case.upscale_adain)
+        latent = upsampler.upsample(latent, statistics, case.upscale_adain)
         mx.eval(latent)
     del upsampler
     mx.clear_cache()
@@ -234,8 +180,8 @@ def _decode(
     """uint8 [F, H, W, 3]."""
     with recorder.phase(Phase.LOAD):
         decoder = VideoDecoder.from_checkpoint(checkpoint, dtype)
-        _materialize(decoder.network)
-        _materialize(decoder.statistics)
+        materialize(decoder.network)
+        materialize(decoder.statistics)
     with recorder.phase(Phase.DECODE):
         tiling = OFFICIAL if case.tiling is Tiling.OFFICIAL else None
         return np.concatenate(list(decode_frames(decoder, latent, tiling)))

@@ -15,11 +15,19 @@ GEMMA = "gemma-3-12b-it-qat-q4_0-unquantized"
 GEMMA_4BIT = "gemma-3-12b-it-qat-4bit"
 
 
+class RandomWeights(Frozen):
+    """Weights that no file holds: they are drawn where and when they are needed."""
+
+    seed: int
+    size: str
+    """A name in ltxbench.weights.random.sizes."""
+
+
 class WeightFiles(Frozen):
     """Paths in the official layout. None: this set does not have it, and no case may need it."""
 
     kind: str
-    """tiny, official, or the folder's name."""
+    """tiny, official, random, or the folder's name."""
     synthetic: bool
     distilled: Path | None
     """Unified checkpoint: transformer, connectors, text projection, VAE."""
@@ -28,6 +36,8 @@ class WeightFiles(Frozen):
     upscaler: Path | None
     gemma: Path | None
     """Folder: config.json, tokenizer.json, *.safetensors."""
+    random: RandomWeights | None = None
+    """In place of all paths."""
 
 
 def required(path: Path | None, what: str, files: WeightFiles) -> Path:

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 
 from ltxbench.errors import WeightsError
 from ltxbench.matrix.case import Case
 from ltxbench.weights import hub_cache
 from ltxbench.weights.cache import cache_folder
-from ltxbench.weights.files import DEV, DISTILLED, DISTILLED_LORA, GEMMA, GEMMA_4BIT, UPSCALER, WeightFiles
+from ltxbench.weights.files import (
+    DEV,
+    DISTILLED,
+    DISTILLED_LORA,
+    GEMMA,
+    GEMMA_4BIT,
+    UPSCALER,
+    RandomWeights,
+    WeightFiles,
+)
+from ltxbench.weights.random.sizes import DEFAULT, VERSION, sizes_of
 from ltxbench.weights.registry import needed as models_of
 from ltxbench.weights.registry import registry
 from ltxbench.weights.sha256 import Sha256Cache
 from ltxbench.weights.tiny import ensure_tiny
 
-TINY, OFFICIAL = "tiny", "official"
+TINY, OFFICIAL, RANDOM = "tiny", "official", "random"
+RANDOM_SEED = 20260106
 
 FILES = {"distilled": DISTILLED, "dev": DEV, "distilled-lora": DISTILLED_LORA, "upscaler": UPSCALER}
 GEMMA_FOLDERS = (GEMMA, GEMMA_4BIT, "gemma")
@@ -33,14 +46,23 @@ ROLES = {
 
 
 def resolve(spec: str, needed: Iterable[Case]) -> WeightFiles:
-    """`tiny` (made if need be), `official` (the Hugging Face cache, offline), or a folder with the official names.
+    """The set called `tiny` (made if need be), `official` (the Hugging Face cache, offline), `random` or `random:SIZE`
+    (no files at all), or a folder with the official names.
 
     Only what the cases read has to be there. Raises WeightsError that names what is missing and how to get it.
     """
     names = models_of(needed)
     if spec == TINY:
         return ensure_tiny(cache_folder())
+    if spec.partition(":")[0] == RANDOM:
+        return _random(spec.partition(":")[2] or DEFAULT)
     return _official(names) if spec == OFFICIAL else _folder(spec, names)
+
+
+def _random(size: str) -> WeightFiles:
+    sizes_of(size)
+    absent = dict.fromkeys(ROLES.values())
+    return WeightFiles(kind=RANDOM, synthetic=True, random=RandomWeights(seed=RANDOM_SEED, size=size), **absent)
 
 
 def _official(names: list[str]) -> WeightFiles:
@@ -69,7 +91,7 @@ def _folder(spec: str, names: list[str]) -> WeightFiles:
     if not folder.is_dir():
         raise WeightsError(
             f"{spec}: no such folder of weights",
-            hint=f"Give `tiny`, `official`, or a folder that holds {listing}.",
+            hint=f"Give `tiny`, `random`, `official`, or a folder that holds {listing}.",
         )
     found: dict[str, Path | None] = {}
     for name, file in FILES.items():
@@ -94,8 +116,12 @@ def _files(kind: str, found: dict[str, Path | None]) -> WeightFiles:
 def digest(files: WeightFiles, needed: Iterable[Case] | None = None) -> str:
     """sha256 over role and sha256 of every file, wherever the files lie; of those that the cases read, if given.
 
-    Sums are remembered by size, time and inode: the first digest of the published files reads them all.
+    Random weights are summed up by what they are drawn from: generator, seed and sizes. Sums of files are remembered by
+    size, time and inode: the first digest of the published ones reads them all.
     """
+    if files.random is not None:
+        drawn = {"version": VERSION, "seed": files.random.seed, "sizes": asdict(sizes_of(files.random.size))}
+        return hashlib.sha256(json.dumps(drawn, sort_keys=True).encode()).hexdigest()
     known = Sha256Cache(cache_folder())
     roles = [role for role in ROLES.values() if getattr(files, role) is not None]
     if needed is not None:
