@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from urllib.parse import quote
 
 
@@ -47,9 +48,17 @@ _SCRIPT_TARGET = re.compile(
 
 def text(value: object) -> Safe:
     """One line of plain text for any place on the page but a code span or a fence."""
+    if type(value) is Safe:
+        return value
     if hasattr(value, "__html__"):
         return Safe(value)
-    plain = " ".join(visible(str(value)).split())
+    return _text(str(value))
+
+
+@lru_cache(maxsize=1 << 14)
+def _text(value: str) -> Safe:
+    """A page of many cases says the same words over and over."""
+    plain = " ".join(visible(value).split())
     leading = _LEADING_BLOCK.match(plain)
     if leading is None:
         return Safe(_SPECIAL.sub(_reference, plain))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ltxbench.report import escape
-from ltxbench.report.page import Page
+from ltxbench.report.escape import Safe
+from ltxbench.report.page import Cell, Page
 
 
 def render(page: Page) -> str:
@@ -23,8 +24,19 @@ def render(page: Page) -> str:
         author=escape.author,
         code=escape.code,
         fence=escape.fence,
+        figure=figure,
         paragraphs=escape.paragraphs,
         path=escape.path,
         unbroken=escape.unbroken,
     )
     return str(environment.get_template("page.md.j2").render(page=page)).rstrip("\n") + "\n"
+
+
+def figure(cell: Cell, numeric: bool) -> Safe:
+    """A cell of a table. Not a macro: a page of a thousand cases has 75,000 of them."""
+    words = escape.unbroken(cell.text) if numeric else escape.text(cell.text)
+    if cell.anchor:
+        words = Safe(f'<a href="#{escape.text(cell.anchor)}">{words}</a>')
+    elif cell.bold:
+        words = Safe(f"**{words}**")
+    return Safe(f"{words} {escape.text(cell.mark)}") if cell.mark else words

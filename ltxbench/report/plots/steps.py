@@ -153,12 +153,14 @@ def _map(records: Sequence[CaseRecord]) -> Figure:
 
 
 def _boundaries(axis: Axes, records: Sequence[CaseRecord]) -> None:
+    from matplotlib.collections import LineCollection
+
+    lines = []
     for row, record in enumerate(records):
         starts = [step.index for step in record.steps if step.stage == 2]
         if starts:
-            axis.plot(
-                [min(starts) - 0.5] * 2, [row - 0.5, row + 0.5], color="white", linewidth=2.5, solid_capstyle="butt"
-            )
+            lines.append([(min(starts) - 0.5, row - 0.5), (min(starts) - 0.5, row + 0.5)])
+    axis.add_collection(LineCollection(lines, colors="white", linewidths=2.5, capstyle="butt"), autolim=False)
 
 
 def _map_height_in(rows: int) -> float:
