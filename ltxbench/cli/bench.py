@@ -37,6 +37,9 @@ def bench(
             "with the files."
         ),
     ] = "tiny",
+    from_disk: Annotated[
+        bool, typer.Option("--from-disk", help="Write random weights as files first, so that loading is measured.")
+    ] = False,
     runs: Annotated[Path, typer.Option(help="Where the runs are kept.")] = Path("runs"),
     reports: Annotated[Path, typer.Option(help="Where the pages go, one folder a matrix.")] = Path("reports"),
     no_report: Annotated[bool, typer.Option("--no-report", help="Only run and store.")] = False,
@@ -67,9 +70,11 @@ def bench(
     with machine_lock(
         f"matrix {resolved.name}", wait=wait, on_wait=lambda holder: _say(console, f"waiting for {holder}")
     ):
-        files = resolve(weights, cases)
+        if from_disk:
+            _say(console, "writing random weights as files where they are not there yet")
+        files = resolve(weights, cases, from_disk=from_disk)
         if files.synthetic:
-            _say(console, SYNTHETIC if files.random is None else RANDOM)
+            _say(console, RANDOM if files.kind.startswith("random") else SYNTHETIC)
         else:
             _say(console, "checking the weights; the first time reads all of them")
         weights_digest = digest(files, cases)

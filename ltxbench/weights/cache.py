@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -15,3 +18,11 @@ def cache_folder() -> Path:
         return Path.home() / "Library" / "Caches" / "ltxbench"
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "ltxbench"
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Held until the block ends or the process does; others wait. Raises OSError."""
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

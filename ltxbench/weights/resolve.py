@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
-from ltxbench.errors import WeightsError
+from ltxbench.errors import UsageError, WeightsError
 from ltxbench.matrix.case import Case
 from ltxbench.weights import hub_cache
 from ltxbench.weights.cache import cache_folder
@@ -22,6 +22,7 @@ from ltxbench.weights.files import (
     RandomWeights,
     WeightFiles,
 )
+from ltxbench.weights.random.disk import ensure_files, kind_of
 from ltxbench.weights.random.sizes import DEFAULT, VERSION, sizes_of
 from ltxbench.weights.registry import needed as models_of
 from ltxbench.weights.registry import registry
@@ -45,24 +46,35 @@ ROLES = {
 """Name in the registry to field of WeightFiles."""
 
 
-def resolve(spec: str, needed: Iterable[Case]) -> WeightFiles:
+def resolve(spec: str, needed: Iterable[Case], *, from_disk: bool = False) -> WeightFiles:
     """The set called `tiny` (made if need be), `official` (the Hugging Face cache, offline), `random` or `random:SIZE`
     (no files at all), or a folder with the official names.
+
+    `from_disk` writes random weights as files first, and reads those.
 
     Only what the cases read has to be there. Raises WeightsError that names what is missing and how to get it.
     """
     names = models_of(needed)
+    kind, _, size = spec.partition(":")
+    if from_disk and kind != RANDOM:
+        raise UsageError(
+            f"--from-disk is for random weights; {spec!r} are files already",
+            hint="Leave it out, or give --weights random.",
+        )
     if spec == TINY:
         return ensure_tiny(cache_folder())
-    if spec.partition(":")[0] == RANDOM:
-        return _random(spec.partition(":")[2] or DEFAULT)
+    if kind == RANDOM:
+        return _random(size or DEFAULT, names, from_disk)
     return _official(names) if spec == OFFICIAL else _folder(spec, names)
 
 
-def _random(size: str) -> WeightFiles:
+def _random(size: str, names: list[str], from_disk: bool) -> WeightFiles:
     sizes_of(size)
+    weights = RandomWeights(seed=RANDOM_SEED, size=size)
+    if from_disk:
+        return ensure_files(weights, names, cache_folder())
     absent = dict.fromkeys(ROLES.values())
-    return WeightFiles(kind=RANDOM, synthetic=True, random=RandomWeights(seed=RANDOM_SEED, size=size), **absent)
+    return WeightFiles(kind=kind_of(weights), synthetic=True, random=weights, **absent)
 
 
 def _official(names: list[str]) -> WeightFiles:

@@ -8,12 +8,18 @@ from pathlib import Path
 from typing import Protocol
 
 import mlx.core as mx
+from tokenizers import Tokenizer
 
 from ltxbench.matrix.case import Model
 from ltxbench.model.checkpoint import Checkpoint
 from ltxbench.model.gemma import TextEncoder
 from ltxbench.model.tokenizer import PromptTokenizer
 from ltxbench.weights.files import RandomWeights, WeightFiles, required
+from ltxbench.weights.random.checkpoint import RandomCheckpoint
+from ltxbench.weights.random.parts import FILES, gemma_config
+from ltxbench.weights.random.sizes import sizes_of
+from ltxbench.weights.tiny import config
+from ltxbench.weights.tiny.tokenizer import tokenizer_config, tokenizer_json
 
 
 class WeightSource(Protocol):
@@ -66,39 +72,24 @@ class RandomSource:
     """The tokenizer is `tiny`'s, of which every text has tokens."""
 
     def __init__(self, weights: RandomWeights) -> None:
-        from ltxbench.weights.random.sizes import sizes_of
-
         self.weights = weights
         self.sizes = sizes_of(weights.size)
 
     def unified(self, model: Model) -> Checkpoint:
-        from ltxbench.weights.tiny import config
-
         return self._checkpoint(model.value, config.unified(self.sizes))
 
     def distilled_lora(self) -> Checkpoint:
         return self._checkpoint("distilled-lora", {})
 
     def upscaler(self) -> Checkpoint:
-        from ltxbench.weights.tiny import config
-
         return self._checkpoint("upscaler", config.upscaler(self.sizes))
 
     def tokenizer(self) -> PromptTokenizer:
-        from tokenizers import Tokenizer
-
-        from ltxbench.weights.tiny.tokenizer import tokenizer_config, tokenizer_json
-
         return PromptTokenizer(Tokenizer.from_str(json.dumps(tokenizer_json())), tokenizer_config(), "random Gemma")
 
     def text_encoder(self, dtype: mx.Dtype) -> TextEncoder:
-        from ltxbench.weights.random.parts import gemma_config
-
         tensors = self._checkpoint("gemma", {}).tensors("", dtypes=("BF16", "U32"))
         return TextEncoder.from_tensors(gemma_config(self.sizes), tensors, dtype, source="random Gemma")
 
     def _checkpoint(self, name: str, config: dict[str, object]) -> Checkpoint:
-        from ltxbench.weights.random.checkpoint import RandomCheckpoint
-        from ltxbench.weights.random.parts import FILES
-
         return RandomCheckpoint(f"random {name} weights", FILES[name](self.sizes), config, self.weights.seed)

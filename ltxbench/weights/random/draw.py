@@ -33,8 +33,12 @@ class Tensor:
     """Tensors of one label are drawn from the same bits."""
 
     @property
+    def itemsize(self) -> int:
+        return BYTES[self.dtype]
+
+    @property
     def size_bytes(self) -> int:
-        return math.prod(self.shape) * BYTES[self.dtype]
+        return math.prod(self.shape) * self.itemsize
 
 
 def draw(tensor: Tensor, seed: int) -> mx.array:

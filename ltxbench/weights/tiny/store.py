@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import fcntl
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ltxbench.errors import ResourceError
 from ltxbench.weights import files, safetensors_file
+from ltxbench.weights.cache import locked
 from ltxbench.weights.files import WeightFiles
 from ltxbench.weights.sha256 import sha256_file
 from ltxbench.weights.tiny import audio, config, gemma, layers, lora, tokenizer, transformer, upscaler, vae
@@ -37,7 +36,7 @@ def ensure_tiny(cache: Path) -> WeightFiles:
     folder = cache / f"tiny-v{VERSION}"
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with _lock(cache / f"tiny-v{VERSION}.lock"):
+        with locked(cache / f"tiny-v{VERSION}.lock"):
             if not _intact(folder):
                 _rebuild(folder)
     except OSError as error:
@@ -55,14 +54,6 @@ def ensure_tiny(cache: Path) -> WeightFiles:
         upscaler=folder / files.UPSCALER,
         gemma=folder / files.GEMMA,
     )
-
-
-@contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Held until the block ends or the process does."""
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _generator() -> dict[str, Any]:

@@ -1,0 +1,80 @@
+"""Random weights as files, for measuring what loading costs. Written once, by a process of their own.
+
+The process that supervises a run imports no MLX, which would hold memory of the device that is to be measured.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from pathlib import Path
+
+from ltxbench.errors import ResourceError
+from ltxbench.weights import files
+from ltxbench.weights.cache import locked
+from ltxbench.weights.files import RandomWeights, WeightFiles
+from ltxbench.weights.random.sizes import DEFAULT, VERSION
+
+NAMES = {
+    "distilled": files.DISTILLED,
+    "dev": files.DEV,
+    "distilled-lora": files.DISTILLED_LORA,
+    "upscaler": files.UPSCALER,
+    "gemma": files.GEMMA_4BIT,
+}
+"""Name in the registry to file, or to Gemma's folder."""
+
+
+def ensure_files(weights: RandomWeights, names: Iterable[str], cache: Path) -> WeightFiles:
+    """The files of the named models under `cache`, written first where they are absent or torn.
+
+    Safe when several processes ask at once: one writes, the others wait. Raises ResourceError when the disk is too
+    small, with the bytes needed and those there, before anything is written.
+    """
+    folder = cache / f"random-v{VERSION}-{weights.size}-{weights.seed}"
+    wanted = list(names)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(cache / f"{folder.name}.lock"):
+            _write(folder, weights, wanted)
+    except OSError as error:
+        why = "the disk is full" if error.errno == errno.ENOSPC else error.strerror
+        raise ResourceError(
+            f"{folder}: the random weights cannot be written there ({why})",
+            hint="Set LTXBENCH_CACHE to a folder with enough space.",
+        ) from None
+    places = {name: folder / NAMES[name] if name in wanted else None for name in NAMES}
+    return WeightFiles(
+        kind=f"{kind_of(weights)}, from disk",
+        synthetic=True,
+        distilled=places["distilled"],
+        dev=places["dev"],
+        distilled_lora=places["distilled-lora"],
+        upscaler=places["upscaler"],
+        gemma=places["gemma"],
+    )
+
+
+def _write_missing(folder: Path, weights: RandomWeights, names: list[str]) -> None:
+    from ltxbench.weights.random.writing import write_missing
+
+    write_missing(folder, weights, names)
+
+
+def kind_of(weights: RandomWeights) -> str:
+    """How a run's record calls them: the 19B is plainly random."""
+    return "random" if weights.size == DEFAULT else f"random:{weights.size}"
+
+
+def _write(folder: Path, weights: RandomWeights, names: list[str]) -> None:
+    with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as process:
+        try:
+            process.submit(_write_missing, folder, weights, names).result()
+        except BrokenProcessPool:
+            raise ResourceError(
+                f"{folder}: the process that wrote the random weights was killed",
+                hint="Often the system, out of memory. The same command goes on with the file that it was at.",
+            ) from None
