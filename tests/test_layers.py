@@ -33,6 +33,18 @@ def test_the_pure_core_imports_no_mlx(module: str) -> None:
 
 def test_the_command_line_imports_nothing_heavy() -> None:
     heavy = ("mlx", "mlx_lm", "pandas", "matplotlib", "scipy", "av", "huggingface_hub", "transformers")
-    code = f"import sys, ltxbench.cli.app; print([name for name in {heavy!r} if name in sys.modules])"
-    result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert result.stdout.strip() == "[]"
+    assert imported_by_help() & {*heavy, "jinja2", "numpy", "psutil", "pydantic", "rich", "yaml"} == set()
+
+
+def test_every_command_shows_its_help_without_importing_what_it_runs() -> None:
+    for command in (["bench"], ["report"], ["module"], ["matrix", "check"], ["models", "download"]):
+        assert imported_by_help(*command) & {"mlx", "numpy", "rich", "yaml"} == set()
+
+
+def imported_by_help(*command: str) -> set[str]:
+    """Top-level modules that `ltxbench COMMAND --help` imports."""
+    code = "import sys, ltxbench.cli.app as cli\ntry: cli.main()\nfinally: print(*sys.modules, file=sys.stderr)"
+    arguments = [sys.executable, "-c", code, *command, "--help"]
+    result = subprocess.run(arguments, check=True, capture_output=True, text=True)
+    assert "Usage:" in result.stdout
+    return {name.partition(".")[0] for name in result.stderr.split()}

@@ -49,7 +49,8 @@ def module(
     if not inputs.is_file():
         raise UsageError(f"{inputs}: no such file")
     result = run(name, Checkpoint(weights), read_tensors(inputs), getattr(mx, dtype.value))
-    save_file({key: np.array(array) for key, array in result.items()}, output)
+    # safetensors stores an array as it lies in memory, and this one may be transposed.
+    save_file({key: np.ascontiguousarray(np.array(array)) for key, array in result.items()}, output)
     for key, array in result.items():
         print(f"{output}: {key} {list(array.shape)}")
 
