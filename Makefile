@@ -4,6 +4,7 @@
 MATRIX  ?= beaver-dam
 WEIGHTS ?= tiny
 ARGS    ?=
+MICROBENCH ?= .benchmarks/microbench.json
 
 VENV    ?= .venv
 PARITY  ?= .venv-parity
@@ -13,7 +14,7 @@ BIN      = $(VENV)/bin
 # MLX's CPU build for Linux brings a slow BLAS; a faster one is preloaded where there is one.
 FAST_BLAS = LTXBENCH_PRELOAD="$$($(1)/python -m ltxbench.measure.blas)"; export LD_PRELOAD="$$LTXBENCH_PRELOAD"
 
-.PHONY: help bench report test test-parity fixtures lint format equality check-python clean
+.PHONY: help bench report test test-parity microbench fixtures lint format equality check-python clean
 
 help:
 	@echo "make bench [MATRIX=beaver-dam] [WEIGHTS=tiny]   run a matrix and write its page"
@@ -21,6 +22,7 @@ help:
 	@echo "make test                                       unit and end-to-end tests"
 	@echo "make test-parity                                compare with the official PyTorch code, live"
 	@echo "make equality                                   the same, and refresh the table in docs/equality.md"
+	@echo "make microbench [MICROBENCH=FILE.json]          time the parts, at full size where there is an accelerator"
 	@echo "make fixtures                                   regenerate the stored reference tensors"
 	@echo "make lint, make format                          ruff and mypy"
 
@@ -38,6 +40,12 @@ test-parity: $(PARITY)/.installed
 
 equality: $(PARITY)/.installed
 	$(call FAST_BLAS,$(PARITY)/bin); $(PARITY)/bin/python -m tests.parity.table
+
+microbench: $(VENV)/.installed-dev
+	@mkdir -p .benchmarks
+	$(call FAST_BLAS,$(BIN)); $(BIN)/python -m pytest tests/microbench --benchmark-enable --benchmark-only \
+	  --benchmark-columns=median,iqr,rounds --benchmark-sort=fullname --benchmark-json=$(MICROBENCH) $(ARGS)
+	$(BIN)/python -m tests.microbench.table $(MICROBENCH)
 
 fixtures: $(PARITY)/.installed
 	$(PARITY)/bin/python -m tests.parity.fixtures

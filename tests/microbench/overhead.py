@@ -1,0 +1,183 @@
+"""What measuring costs: one case again and again, with and without sampler and step timer, interleaved.
+
+    python -m tests.microbench.overhead [--matrix smoke] [--case NAME] [--weights tiny] [--rounds 7]
+
+Each round runs every arm once, in an order that changes from round to round:
+
+    off      nothing is timed but the whole
+    again    the same, so that the difference between two equal things is known
+    timer    with phases and steps timed, the device awaited around each
+    sampler  with the memory sampler besides, as `ltxbench bench` runs it
+
+and the denoising loop of the case alone, on the same latent and text:
+
+    unstepped  all steps as one computation, awaited at the end
+    stepped    as the pipeline runs it, timed step by step with the sampler running
+
+The difference is the median over the rounds of each round's own, so that a slow minute does not count. Wall time is
+what matters; CPU time of the process is beside it because others cannot take it away.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from itertools import pairwise
+from statistics import median
+
+import mlx.core as mx
+
+from ltxbench.matrix import Case, find, load, select
+from ltxbench.measure.footprint import footprint_reader
+from ltxbench.measure.memory import MemorySampler
+from ltxbench.measure.recorder import CaseRecorder
+from ltxbench.model import noise
+from ltxbench.model.denoise import denoise, pack
+from ltxbench.model.schedule import sigmas_for
+from ltxbench.model.tokenizer import MAX_TOKENS
+from ltxbench.model.transformer import Conditioning, VideoTransformer
+from ltxbench.run.engine import Fact, GenerateJob, Recorder
+from ltxbench.run.events import EventWriter
+from ltxbench.run.mlx_engine import MlxEngine
+from ltxbench.run.records import Phase
+from ltxbench.weights.resolve import resolve
+from ltxbench.weights.source import open_source
+
+Seconds = tuple[float, float]
+"""Wall and CPU."""
+Arm = Callable[[], object]
+
+
+class NoRecorder:
+    """Times nothing and never waits for the device."""
+
+    def phase(self, phase: Phase) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def step(self, *, stage: int, sigma: float, forwards: int) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def facts(self, **facts: Fact) -> None: ...
+
+
+@contextmanager
+def recording(*, sampler: bool) -> Iterator[CaseRecorder]:
+    """As in a case's process, the events written to the null device."""
+    engine, footprint = MlxEngine(), footprint_reader()
+    descriptor = os.open(os.devnull, os.O_WRONLY)
+    emit = EventWriter(descriptor)
+    recorder = CaseRecorder(engine, emit, footprint)
+    with MemorySampler(engine, recorder, emit, footprint).running() if sampler else nullcontext():
+        yield recorder
+    os.close(descriptor)
+
+
+def case_arms(job: GenerateJob) -> dict[str, Arm]:
+    engine = MlxEngine()
+
+    def run(recorder: Recorder) -> None:
+        engine.generate(job, recorder)
+        mx.synchronize()
+
+    def recorded(*, sampler: bool) -> None:
+        with recording(sampler=sampler) as recorder:
+            run(recorder)
+
+    off = partial(run, NoRecorder())
+    return {
+        "off": off,
+        "again": off,
+        "timer": partial(recorded, sampler=False),
+        "sampler": partial(recorded, sampler=True),
+    }
+
+
+def loop_arms(case: Case, transformer: VideoTransformer, text_tokens: int) -> dict[str, Arm]:
+    """Stage 1 without guidance."""
+    stage = case.stages[0]
+    grid = (case.latent_frames, stage.height // 32, stage.width // 32)
+    config = transformer.config
+    context = mx.array(noise.initial_noise(case.seed, (1, text_tokens, config.caption_channels)))
+    conditioning = transformer.prepare(context, grid, case.fps)
+    latent = pack(mx.array(noise.initial_noise(case.seed, (1, config.in_channels, *grid))))
+    sigmas = [float(sigma) for sigma in sigmas_for(case, stage)]
+
+    def stepped() -> None:
+        with recording(sampler=True) as recorder, recorder.phase(Phase.DENOISE_1):
+            denoise(transformer, latent, sigmas_for(case, stage), conditioning, on_step=partial(step, recorder))
+
+    return {"unstepped": partial(unstepped, transformer, latent, sigmas, conditioning), "stepped": stepped}
+
+
+def step(recorder: CaseRecorder, sigma: float, forwards: int) -> AbstractContextManager[None]:
+    return recorder.step(stage=1, sigma=sigma, forwards=forwards)
+
+
+def unstepped(transformer: VideoTransformer, latent: mx.array, sigmas: list[float], conditioning: Conditioning) -> None:
+    for sigma, following in pairwise(sigmas):
+        velocity = transformer(latent, mx.array([sigma]), conditioning)
+        latent = latent + velocity.astype(mx.float32) * (following - sigma)
+    mx.eval(latent)
+    mx.synchronize()
+
+
+def timed(arm: Arm) -> Seconds:
+    wall_s, cpu_s = time.perf_counter(), time.process_time()
+    arm()
+    return time.perf_counter() - wall_s, time.process_time() - cpu_s
+
+
+def interleaved(arms: dict[str, Arm], rounds: int) -> dict[str, list[Seconds]]:
+    """Seconds of each arm, a round at a time; the first round warms up and does not count."""
+    names = list(arms)
+    taken: dict[str, list[Seconds]] = {name: [] for name in names}
+    for number in range(rounds + 1):
+        for name in names[number % len(names) :] + names[: number % len(names)]:
+            seconds = timed(arms[name])
+            if number:
+                taken[name].append(seconds)
+    return taken
+
+
+def table(taken: dict[str, list[Seconds]]) -> str:
+    """Against the first arm."""
+    (first, base), *_ = taken.items()
+    lines = [
+        f"| Arm | Wall, median | Wall against {first} | lowest to highest | CPU, median | CPU against {first} |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for name, samples in taken.items():
+        ratios = [[100 * (s[kind] / b[kind] - 1) for s, b in zip(samples, base, strict=True)] for kind in (0, 1)]
+        wall_s, cpu_s = (median(s[kind] for s in samples) for kind in (0, 1))
+        lines.append(
+            f"| {name} | {wall_s:.3f} s | {median(ratios[0]):+.2f}% | {min(ratios[0]):+.1f}% to {max(ratios[0]):+.1f}% "
+            f"| {cpu_s:.3f} s | {median(ratios[1]):+.2f}% |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--matrix", default="smoke")
+    parser.add_argument("--case", help="the matrix's first where none is named")
+    parser.add_argument("--weights", default="tiny")
+    parser.add_argument("--rounds", type=int, default=7)
+    given = parser.parse_args()
+    matrix = load(find(given.matrix))
+    (case, *_) = select(matrix, [given.case] if given.case else [])
+    files = resolve(given.weights, [case])
+    prompt = matrix.conditioning or matrix.prompt
+    job = GenerateJob(case=case, prompt=prompt, negative_prompt=matrix.negative_prompt, weights=files)
+    print(f"{matrix.name}, case {case.name}, weights {given.weights}, {given.rounds} rounds\n")
+    print(table(interleaved(case_arms(job), given.rounds)), "\n")
+    transformer = VideoTransformer.from_checkpoint(open_source(files).unified(case.model), MlxEngine().dtype)
+    mx.eval(transformer.parameters())
+    print(table(interleaved(loop_arms(case, transformer, MAX_TOKENS), given.rounds)))
+
+
+if __name__ == "__main__":
+    main()
