@@ -8,6 +8,7 @@ from __future__ import annotations
 import mlx.core as mx
 import mlx.nn as nn
 
+from ltxbench.model import cuda_kernels
 from ltxbench.model.rope import Rotation
 
 
@@ -17,7 +18,7 @@ class Attention(nn.Module):
     def __init__(self, dim: int, heads: int, head_dim: int, *, context_dim: int | None = None, eps: float) -> None:
         super().__init__()
         inner, source = heads * head_dim, dim if context_dim is None else context_dim
-        self.heads = heads
+        self.heads, self.head_dim = heads, head_dim
         self.scale = head_dim**-0.5
         self.q_norm = nn.RMSNorm(inner, eps)
         self.k_norm = nn.RMSNorm(inner, eps)
@@ -28,9 +29,14 @@ class Attention(nn.Module):
 
     def __call__(self, x: mx.array, rotation: Rotation) -> mx.array:
         """Self-attention of x [B, N, dim]."""
-        q = self._split(rotation(self.q_norm(self.to_q(x))))
-        k = self._split(rotation(self.k_norm(self.to_k(x))))
-        return self._attend(q, k, self._split(self.to_v(x)))
+        q, k = self._norm_rotate(self.to_q(x), self.to_k(x), rotation)
+        return self._attend(self._split(q), self._split(k), self._split(self.to_v(x)))
+
+    def _norm_rotate(self, q: mx.array, k: mx.array, rotation: Rotation) -> tuple[mx.array, mx.array]:
+        if rotation.serves_all_samples and rotation.pairs_are_halves and cuda_kernels.fits(q.shape[-1], q.dtype):
+            weights = self.q_norm.weight, self.k_norm.weight
+            return cuda_kernels.norm_rotate(q, k, *weights, rotation.cos, rotation.sin, self.head_dim, self.q_norm.eps)
+        return rotation(self.q_norm(q)), rotation(self.k_norm(k))
 
     def keys_values(self, context: mx.array) -> tuple[mx.array, mx.array]:
         """What `cross` reads of a context [B, T, context_dim]: two arrays [B, heads, T, head_dim]."""

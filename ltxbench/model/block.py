@@ -5,23 +5,13 @@ from __future__ import annotations
 import mlx.core as mx
 import mlx.nn as nn
 
+from ltxbench.model.adaln import Modulation, add_gated
 from ltxbench.model.attention import Attention
 from ltxbench.model.feed_forward import FeedForward
-from ltxbench.model.fused import fused
 from ltxbench.model.rope import Rotation
 from ltxbench.model.timestep import ROWS
 
-
-@fused
-def modulate(x: mx.array, scale: mx.array, shift: mx.array) -> mx.array:
-    """x * (1 + scale) + shift in float32, returned in x's dtype."""
-    return (x.astype(mx.float32) * (1 + scale.astype(mx.float32)) + shift.astype(mx.float32)).astype(x.dtype)
-
-
-@fused
-def add_gated(x: mx.array, gate: mx.array, update: mx.array) -> mx.array:
-    """x + gate * update in float32, returned in x's dtype."""
-    return (x.astype(mx.float32) + gate.astype(mx.float32) * update.astype(mx.float32)).astype(x.dtype)
+SHIFT_MSA, SCALE_MSA, GATE_MSA, SHIFT_MLP, SCALE_MLP, GATE_MLP = range(ROWS)
 
 
 class TransformerBlock(nn.Module):
@@ -45,14 +35,10 @@ class TransformerBlock(nn.Module):
         skip_self_attention: bool = False,
     ) -> mx.array:
         """x [B, N, dim], modulation [B, 1 or N, 6, dim], text from `attn2.keys_values`."""
-        rows = self.scale_shift_table + modulation
-        shift_msa, scale_msa, gate_msa, shift_mlp, scale_mlp, gate_mlp = (rows[..., row, :] for row in range(ROWS))
+        level = Modulation(self.scale_shift_table + modulation, self.eps)
 
-        h = modulate(self._norm(x), scale_msa, shift_msa)
-        x = add_gated(x, gate_msa, self.attn1.values_only(h) if skip_self_attention else self.attn1(h, rotation))
-        x = x + self.attn2.cross(self._norm(x), *text)
-        h = modulate(self._norm(x), scale_mlp, shift_mlp)
-        return add_gated(x, gate_mlp, self.ff(h))
-
-    def _norm(self, x: mx.array) -> mx.array:
-        return mx.fast.rms_norm(x, None, self.eps)
+        h = level.norm(x, scale=SCALE_MSA, shift=SHIFT_MSA)
+        h = self.attn1.values_only(h) if skip_self_attention else self.attn1(h, rotation)
+        x, h = level.add_norm(x, h, gate=GATE_MSA)
+        x, h = level.add_norm(x, self.attn2.cross(h, *text), scale=SCALE_MLP, shift=SHIFT_MLP)
+        return add_gated(x, level[GATE_MLP], self.ff(h))

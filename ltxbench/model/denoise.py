@@ -40,7 +40,7 @@ def denoise(
     *,
     negative: Conditioning | None = None,
     guidance: Guidance | None = None,
-    batched: bool = False,
+    joined: Conditioning | None = None,
     mask: mx.array | None = None,
     clean: mx.array | None = None,
     on_step: OnStep = lambda sigma, forwards: nullcontext(),  # noqa: ARG005 - called by position
@@ -48,7 +48,7 @@ def denoise(
     """The latent [B, N, C] in float32 at the last of `sigmas`, from the one at the first.
 
     negative  conditioning on the negative prompt, needed when guidance.cfg is not 1
-    batched   the conditional and the negative forward as one of twice the batch, rather than one after the other
+    joined    conditioning on both prompts: their forwards are then one of twice the batch, not one after the other
     mask      [B, N] in 0..1: how much of each token is denoised, for conditioning on images
     clean     [B, N, C]: what the rest of a masked token is held at; the given latent where that is None
 
@@ -59,7 +59,7 @@ def denoise(
         raise ValueError("classifier-free guidance needs the conditioning on a negative prompt")
     latent = latent.astype(mx.float32)
     clean = latent if clean is None else clean.astype(mx.float32)
-    predict = _Predictor(transformer, guidance, conditioning, negative, batched)
+    predict = _Predictor(transformer, guidance, conditioning, negative, joined)
 
     for step, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         with on_step(float(sigma), guidance.forwards):
@@ -85,12 +85,12 @@ class _Predictor:
         guidance: Guidance,
         conditioning: Conditioning,
         negative: Conditioning | None,
-        batched: bool,
+        joined: Conditioning | None,
     ) -> None:
         self.transformer, self.guidance = transformer, guidance
         self.conditioning = conditioning
         self.negative = negative if guidance.needs_negative else None
-        self.joined = conditioning.joined(self.negative) if batched and self.negative is not None else None
+        self.joined = joined if guidance.needs_negative else None
 
     def __call__(self, latent: mx.array, levels: mx.array) -> mx.array:
         uncond = perturbed = None

@@ -80,41 +80,50 @@ class Rope:
     def _rotation(self, cos: mx.array, sin: mx.array) -> Rotation:
         """From [B, N, dim / 2], one entry a pair."""
         batch, tokens, pairs = cos.shape
-        shape: tuple[int, ...] = (batch, tokens, pairs, 1)
-        axis = -1
         if self.rope_type is RopeType.SPLIT:
-            shape = (batch, tokens, self.heads, 1, self.head_dim // 2)
-            axis = -2
-        cos, sin = cos.reshape(shape), sin.reshape(shape)
-        return Rotation(cos, mx.concatenate([-sin, sin], axis=axis), axis)
+            shape: tuple[int, ...] = (batch, tokens, self.heads, 1, self.head_dim // 2)
+            return Rotation(cos.reshape(shape), sin.reshape(shape), mx.array([[-1.0], [1.0]]))
+        shape = (batch, tokens, pairs, 1)
+        return Rotation(cos.reshape(shape), sin.reshape(shape), mx.array([-1.0, 1.0]))
 
 
 @dataclass(frozen=True)
 class Rotation:
-    """Cosines and signed sines in float32, laid out so that a vector is turned without moving its components.
+    """Cosines and sines in float32, laid out so that a vector is turned without moving its components.
 
-    split        cos [B, N, heads, 1, head_dim / 2], sin [B, N, heads, 2, head_dim / 2]
-    interleaved  cos [B, N, dim / 2, 1], sin [B, N, dim / 2, 2]
+    split        [B, N, heads, 1, head_dim / 2]
+    interleaved  [B, N, dim / 2, 1]
     """
 
     cos: mx.array
     sin: mx.array
-    pair_axis: int
-    """The axis over which the two components of a pair lie."""
+    sign: mx.array
+    """Of the sine in each component of a pair, which lies over the axis before the last (split) or the last."""
+
+    @property
+    def pairs_are_halves(self) -> bool:
+        """A pair is component i of each half of a head (split); otherwise two neighbours (interleaved)."""
+        return self.sign.ndim == 2
+
+    @property
+    def serves_all_samples(self) -> bool:
+        """One table, whatever the batch."""
+        return self.cos.shape[0] == 1
 
     def joined(self, other: Rotation) -> Rotation:
         """Tables for both batches, one after the other; tables of one sample serve any number of them."""
-        if self.cos.shape[0] == other.cos.shape[0] == 1:
+        if self.serves_all_samples and other.serves_all_samples:
             return self
-        return Rotation(mx.concatenate([self.cos, other.cos]), mx.concatenate([self.sin, other.sin]), self.pair_axis)
+        return Rotation(mx.concatenate([self.cos, other.cos]), mx.concatenate([self.sin, other.sin]), self.sign)
 
     def __call__(self, x: mx.array) -> mx.array:
         """Turns x [B, N, dim]; same shape and dtype."""
-        pairs = x.reshape(*x.shape[:2], *self.sin.shape[2:])
-        swapped = pairs[..., ::-1, :] if self.pair_axis == -2 else pairs[..., ::-1]
-        return _turn(pairs, swapped, self.cos, self.sin).reshape(x.shape)
+        shape = mx.broadcast_shapes(self.cos.shape[2:], self.sign.shape)
+        pairs = x.reshape(*x.shape[:2], *shape)
+        swapped = pairs[..., ::-1, :] if self.pairs_are_halves else pairs[..., ::-1]
+        return _turn(pairs, swapped, self.cos, self.sin, self.sign).reshape(x.shape)
 
 
 @fused
-def _turn(pairs: mx.array, swapped: mx.array, cos: mx.array, sin: mx.array) -> mx.array:
-    return (pairs * cos + swapped * sin).astype(pairs.dtype)
+def _turn(pairs: mx.array, swapped: mx.array, cos: mx.array, sin: mx.array, sign: mx.array) -> mx.array:
+    return (pairs * cos + swapped * (sign * sin)).astype(pairs.dtype)

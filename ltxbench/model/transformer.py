@@ -13,8 +13,10 @@ import mlx.nn as nn
 import numpy as np
 import numpy.typing as npt
 
-from ltxbench.model.block import TransformerBlock, modulate
+from ltxbench.model.adaln import modulate
+from ltxbench.model.block import TransformerBlock
 from ltxbench.model.checkpoint import Checkpoint, load_strict
+from ltxbench.model.device_queue import DeviceQueue
 from ltxbench.model.feed_forward import CaptionProjection
 from ltxbench.model.positions import token_positions
 from ltxbench.model.rope import Rope, Rotation
@@ -47,6 +49,14 @@ class Conditioning:
         joined = Conditioning(self.rotation.joined(other.rotation), text)
         mx.eval(joined.arrays())
         return joined
+
+    def halves(self) -> tuple[Conditioning, Conditioning]:
+        """The first and the second half of the batch, sharing its memory; the tables must serve all samples."""
+        middle = self.batch // 2
+        return (
+            Conditioning(self.rotation, tuple((k[:middle], v[:middle]) for k, v in self.text)),
+            Conditioning(self.rotation, tuple((k[middle:], v[middle:]) for k, v in self.text)),
+        )
 
     def arrays(self) -> list[mx.array]:
         return [self.rotation.cos, self.rotation.sin, *(array for pair in self.text for array in pair)]
@@ -128,9 +138,11 @@ class VideoTransformer(nn.Module):
         timestep = timestep.astype(mx.float32) * self.config.timestep_scale_multiplier
         modulation, embedded = self.adaln_single(timestep[:, None] if timestep.ndim == 1 else timestep, self.dtype)
         x = self.patchify_proj(latent.astype(self.dtype))
+        queue = DeviceQueue()
         for number, (block, text) in enumerate(zip(self.transformer_blocks, conditioning.text, strict=True)):
             skip = number in skip_self_attention
             x = block(x, modulation, conditioning.rotation, text, skip_self_attention=skip)
+            queue.submit(x)
         return self._head(x, embedded)
 
     def _head(self, x: mx.array, embedded: mx.array) -> mx.array:

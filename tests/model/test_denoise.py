@@ -54,8 +54,8 @@ def test_a_loop_ends_at_the_official_latent(
 ) -> None:
     conditioning, negative = texts
     latent = stored("denoise")["inputs.latent"]
-    for batched in (False, True):
-        out = denoise(transformer, latent, sigmas, conditioning, negative=negative, guidance=guidance, batched=batched)
+    for joined in (None, conditioning.joined(negative)):
+        out = denoise(transformer, latent, sigmas, conditioning, negative=negative, guidance=guidance, joined=joined)
         assert out.dtype == mx.float32
         assert relative_error(out, stored("denoise")[f"expected.{expected}"]) <= 1e-5
 
@@ -129,8 +129,8 @@ def test_a_batch_is_denoised_like_its_samples(transformer: VideoTransformer) -> 
     )
     latent = inputs["inputs.latent"]
     together = [
-        denoise(transformer, latent, dev_sigmas(3), conditioning, negative=negative, guidance=CFG, batched=batched)
-        for batched in (False, True)
+        denoise(transformer, latent, dev_sigmas(3), conditioning, negative=negative, guidance=CFG, joined=joined)
+        for joined in (None, conditioning.joined(negative))
     ]
     assert relative_error(*together) <= 1e-5
     for sample in range(2):
@@ -164,8 +164,18 @@ def test_a_negative_prompt_that_no_guidance_uses_costs_nothing(
 ) -> None:
     latent = stored("denoise")["inputs.latent"]
     plain = denoise(transformer, latent, dev_sigmas(2), texts[0])
-    batched = denoise(transformer, latent, dev_sigmas(2), texts[0], negative=texts[1], batched=True)
-    assert mx.array_equal(plain, batched)
+    both = texts[0].joined(texts[1])
+    unguided = denoise(transformer, latent, dev_sigmas(2), texts[0], negative=texts[1], joined=both)
+    assert mx.array_equal(plain, unguided)
+
+
+def test_a_joined_conditioning_is_made_at_once_or_from_its_halves(
+    transformer: VideoTransformer, texts: tuple[Conditioning, Conditioning]
+) -> None:
+    first, second = texts[0].joined(texts[1]).halves()
+    for half, whole in ((first, texts[0]), (second, texts[1])):
+        assert half.batch == 1
+        assert all(mx.array_equal(a, b) for a, b in zip(half.arrays(), whole.arrays(), strict=True))
 
 
 def test_packing_orders_tokens_by_frame_row_and_column() -> None:

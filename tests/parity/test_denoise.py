@@ -54,11 +54,18 @@ class Setting:
             **kwargs,
         )
 
-    def ours(self, sigmas: Sigmas, guidance: Guidance | None = None, **kwargs: Any) -> mx.array:
+    def ours(self, sigmas: Sigmas, guidance: Guidance | None = None, batched: bool = False, **kwargs: Any) -> mx.array:
         conditioning = self.transformer.prepare(mx.array(self.context), GRID, FPS)
         negative = self.transformer.prepare(mx.array(self.negative), GRID, FPS, rotation=conditioning.rotation)
         return denoise(
-            self.transformer, mx.array(self.noise), sigmas, conditioning, negative=negative, guidance=guidance, **kwargs
+            self.transformer,
+            mx.array(self.noise),
+            sigmas,
+            conditioning,
+            negative=negative,
+            joined=conditioning.joined(negative) if batched else None,
+            guidance=guidance,
+            **kwargs,
         )
 
 
@@ -94,7 +101,7 @@ def test_the_second_stage_ends_at_the_official_latent(setting: Setting, check: C
 def test_dev_steps_with_cfg_end_at_the_official_latent(setting: Setting, check: Check) -> None:
     reference = setting.official(LTX2Scheduler().execute(12), params=MultiModalGuiderParams(cfg_scale=4.0))
     for batched in (False, True):
-        out = setting.ours(dev_sigmas(12), Guidance(cfg=4.0), batched=batched)
+        out = setting.ours(dev_sigmas(12), Guidance(cfg=4.0), batched)
         what = f"12 steps, {'batched' if batched else 'sequential'}"
         check("denoising, dev with CFG", label(setting, what), out, reference, 1e-4)
 
