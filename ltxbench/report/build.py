@@ -28,6 +28,7 @@ from ltxbench.report.tables import (
 from ltxbench.run.records import CaseRecord, Machine, RunRecord
 
 SHARED_BY_DEFAULT = {name: field.default for name, field in Case.model_fields.items() if not field.is_required()}
+RANDOM_NOTE = "Random weights: measured times and memory, meaningless pictures."
 SINGLE_SAMPLE = (
     "Each case ran once: differences of a few percent may be chance. "
     "Only time and memory are compared; judge the pictures by eye."
@@ -40,8 +41,9 @@ def build(results: Results, media: Mapping[str, Media], plots: Sequence[Plot]) -
     records = {record.case.name: record for record in results.records}
     shared = _shared(results)
     return Page(
-        title=matrix.title,
+        title=f"{matrix.title}, {run.weights.kind} weights" if is_random(run) else matrix.title,
         synthetic=_synthetic(run),
+        table_note=RANDOM_NOTE if is_random(run) else None,
         unfinished=_unfinished(results),
         prompt=matrix.prompt,
         enhanced=run.conditioning if matrix.enhance else None,
@@ -86,9 +88,19 @@ def _versions(machine: Machine) -> str:
     return f"MLX {mlx}, Python {machine.python}" if mlx else f"Python {machine.python}"
 
 
+def is_random(run: RunRecord) -> bool:
+    """The architecture is at the size it states, its weights are drawn from a seed."""
+    return run.weights.synthetic and run.weights.kind.startswith("random")
+
+
 def _synthetic(run: RunRecord) -> str | None:
     if not run.weights.synthetic:
         return None
+    if is_random(run) and ":" not in run.weights.kind:  # random:small names another size
+        return (
+            f"Synthetic weights ({run.weights.kind}): the architecture of LTX-2 19B at full size, its values drawn from a "
+            "seed, never trained. The times and the memory are what the work costs; the pictures mean nothing."
+        )
     return (
         f"Synthetic weights ({run.weights.kind}): a small model made from a seed, never trained. "
         "The pictures mean nothing, and the times and memory are the small model's, not LTX-2 19B's."

@@ -50,7 +50,8 @@ def _render(run: RunFolder, folder: Path) -> None:
         video = run.video_path(name)
         if video is not None:
             link = f"{RUN}/{video.relative_to(run.path).as_posix()}"
-            media[name] = stills.extract(video, link, name, run.record.matrix.stills, folder / FRAMES)
+            wanted, mark = run.record.matrix.stills, stills.mark_of(run.record.weights)
+            media[name] = stills.extract(video, link, name, wanted, folder / FRAMES, mark=mark)
     plots = draw_all(results, folder / PLOTS)
     (folder / PAGE).write_text(render(build(results, media, plots)), encoding="utf-8", newline="\n")
 

@@ -153,6 +153,8 @@ class Page:
     title: str
     synthetic: str | None
     """The sentence that says so, where the weights mean nothing."""
+    table_note: str | None
+    """Told again right below the first table."""
     unfinished: str | None
     prompt: str
     enhanced: str | None
