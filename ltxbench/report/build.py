@@ -98,8 +98,8 @@ def _synthetic(run: RunRecord) -> str | None:
         return None
     if is_random(run) and ":" not in run.weights.kind:  # random:small names another size
         return (
-            f"Synthetic weights ({run.weights.kind}): the architecture of LTX-2 19B at full size, its values drawn from a "
-            "seed, never trained. The times and the memory are what the work costs; the pictures mean nothing."
+            f"Synthetic weights ({run.weights.kind}): the architecture of LTX-2 19B at full size, its values drawn "
+            "from a seed, never trained. The times and the memory are what the work costs; the pictures mean nothing."
         )
     return (
         f"Synthetic weights ({run.weights.kind}): a small model made from a seed, never trained. "
