@@ -38,8 +38,8 @@ def page(rows: list[dict[str, Any]]) -> str:
         [
             "# Equality with the official pipeline",
             "",
-            "Written by `make equality`; do not edit. Every comparison runs live against the official PyTorch code with",
-            "fresh random weights and inputs, on the CPU.",
+            "Written by `make equality`; do not edit. Every comparison runs live against the official PyTorch code",
+            "with fresh random weights and inputs, on the CPU.",
             "",
             f"References: {versions}; mlx {version('mlx')}.",
             "",

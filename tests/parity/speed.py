@@ -1,0 +1,157 @@
+"""Full-size speed on one GPU beside the official PyTorch code: `python -m tests.parity.speed RESULT.json`.
+
+Each side runs in a process of its own, in turns, so that neither holds the other's memory. Random weights: the time
+does not depend on their values. Writes what was measured; `python -m tests.parity.speed_table RESULT.json` prints it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+SIZES = {"1,536 tokens": (4, 16, 24), "6,144 tokens": (16, 16, 24)}
+"""768x512 at 25 and at 121 frames, in latent cells (F, H, W)."""
+TEXT_TOKENS, FPS, SIGMA = 1024, 24, 0.725
+WARM_UP, REPEATS = 4, 20
+MATMUL = 8192
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("result", type=Path)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--side", choices=SIDES)
+    arguments = parser.parse_args()
+    if arguments.side:
+        print(json.dumps(SIDES[arguments.side]()))
+        return
+    rounds = []
+    for _ in range(arguments.rounds):
+        for side in SIDES:
+            print(f"{side} ...", file=sys.stderr, flush=True)
+            command = [sys.executable, "-m", "tests.parity.speed", str(arguments.result), "--side", side]
+            output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+            rounds.append({"side": side, **json.loads(output.splitlines()[-1])})
+            print(json.dumps(rounds[-1]), file=sys.stderr, flush=True)
+    arguments.result.write_text(json.dumps({"python": platform.python_version(), "rounds": rounds}, indent=1) + "\n")
+
+
+def timed(call: Callable[[], object], wait: Callable[[], object]) -> list[float]:
+    """Seconds of each repetition, after warming up; `wait` returns when the device is done."""
+    samples = []
+    for repetition in range(WARM_UP + REPEATS):
+        wait()
+        start = time.perf_counter()
+        call()
+        wait()
+        if repetition >= WARM_UP:
+            samples.append(time.perf_counter() - start)
+    return samples
+
+
+def torch_side() -> dict[str, Any]:
+    """The official transformer, eager, scaled-dot-product attention, bfloat16."""
+    import torch
+    from ltx_core.guidance.perturbations import BatchedPerturbationConfig
+    from ltx_core.model.transformer.modality import Modality
+    from ltx_core.model.transformer.model_configurator import LTXVideoOnlyModelConfigurator
+
+    from tests.parity.reference_transformer import official_positions, transformer_config
+
+    def wait() -> None:
+        torch.cuda.synchronize()
+
+    square = torch.randn(MATMUL, MATMUL, device="cuda", dtype=torch.bfloat16)
+    result: dict[str, Any] = {
+        "device": torch.cuda.get_device_name(),
+        "versions": {"torch": torch.__version__, "ltx-core": version("ltx-core")},
+        "matmul_s": timed(lambda: square @ square, wait),
+    }
+    del square
+    config = transformer_config(heads=32, head_dim=128, layers=48, channels=128, caption_channels=3840)
+    with torch.device("meta"):
+        module = LTXVideoOnlyModelConfigurator.from_config(config)
+    module = module.to(torch.bfloat16).to_empty(device="cuda").eval()
+    for parameter in module.parameters():
+        std = parameter.shape[-1] ** -0.5 if parameter.ndim == 2 and parameter.shape[0] > 16 else 0.1
+        torch.nn.init.normal_(parameter, 0, std)
+    context = torch.randn(1, TEXT_TOKENS, 3840, device="cuda", dtype=torch.bfloat16)
+    for name, grid in SIZES.items():
+        frames, height, width = grid
+        latent = torch.randn(1, frames * height * width, 128, device="cuda", dtype=torch.bfloat16)
+        sigma = torch.tensor([SIGMA], device="cuda")
+        positions = official_positions(grid, FPS).to("cuda")
+        modality = Modality(latent, sigma, sigma.reshape(1, 1), positions, context)
+        perturbations = BatchedPerturbationConfig.empty(1)
+        torch.cuda.reset_peak_memory_stats()
+        with torch.no_grad():
+            forward = timed(lambda m=modality, p=perturbations: module(video=m, audio=None, perturbations=p), wait)
+        result[name] = {"forward_s": forward, "peak_bytes": torch.cuda.max_memory_allocated()}
+    return result
+
+
+def mlx_side() -> dict[str, Any]:
+    """This project's transformer: text keys and values once a generation, everything else in the step."""
+    import mlx.core as mx
+    import numpy as np
+
+    from ltxbench.matrix.case import Model
+    from ltxbench.model.denoise import denoise, pack
+    from ltxbench.model.guidance import Guidance
+    from ltxbench.model.transformer import VideoTransformer
+    from ltxbench.run.mlx_loading import materialize
+    from ltxbench.weights.files import RandomWeights
+    from ltxbench.weights.source import RandomSource
+
+    def forward_time(call: Callable[[], mx.array]) -> list[float]:
+        return timed(lambda: mx.eval(call()), mx.synchronize)
+
+    square = mx.random.normal((MATMUL, MATMUL)).astype(mx.bfloat16)
+    result: dict[str, Any] = {
+        "device": str(mx.device_info()["device_name"]),
+        "versions": {"mlx": version("mlx")},
+        "matmul_s": forward_time(lambda: square @ square),
+    }
+    del square
+    checkpoint = RandomSource(RandomWeights(seed=0, size="19b")).unified(Model.DEV)
+    transformer = VideoTransformer.from_checkpoint(checkpoint, mx.bfloat16)
+    materialize(transformer)
+    texts = mx.random.normal((2, TEXT_TOKENS, 3840)).astype(mx.bfloat16)
+    for name, grid in SIZES.items():
+        start = mx.random.normal((1, 128, *grid))
+        latent, sigma = pack(start), mx.array([SIGMA])
+        mx.clear_cache()
+        mx.reset_peak_memory()
+        conditioning = transformer.prepare(texts[:1], grid, FPS)
+        forward = forward_time(lambda t=latent, s=sigma, c=conditioning: transformer(t, s, c))
+        measured: dict[str, Any] = {"forward_s": forward, "peak_bytes": mx.get_peak_memory()}
+        del conditioning
+
+        mx.clear_cache()
+        mx.reset_peak_memory()
+        joined = transformer.prepare(texts, grid, FPS)
+        positive, negative = joined.halves()
+        sigmas = np.array([SIGMA, 0.6], np.float32)
+        step = forward_time(
+            lambda t=latent, c=positive, n=negative, j=joined, s=sigmas: denoise(
+                transformer, t, s, c, negative=n, joined=j, guidance=Guidance(cfg=4.0)
+            )
+        )
+        measured |= {"guided_step_s": step, "guided_peak_bytes": mx.get_peak_memory()}
+        del joined, positive, negative
+        result[name] = measured
+    return result
+
+
+SIDES: dict[str, Callable[[], dict[str, Any]]] = {"torch": torch_side, "mlx": mlx_side}
+
+if __name__ == "__main__":
+    main()
