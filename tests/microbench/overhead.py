@@ -1,6 +1,6 @@
 """What measuring costs: one case again and again, with and without sampler and step timer, interleaved.
 
-    python -m tests.microbench.overhead [--matrix smoke] [--case NAME] [--weights tiny] [--rounds 7]
+    python -m tests.microbench.overhead [--matrix beaver-dam] [--case NAME] [--weights tiny] [--rounds 7]
 
 Each round runs every arm once, in an order that changes from round to round:
 
@@ -162,7 +162,7 @@ def table(taken: dict[str, list[Seconds]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--matrix", default="smoke")
+    parser.add_argument("--matrix", default="beaver-dam")
     parser.add_argument("--case", help="the matrix's first where none is named")
     parser.add_argument("--weights", default="tiny")
     parser.add_argument("--rounds", type=int, default=7)
