@@ -45,6 +45,9 @@ def bench(
     no_report: Annotated[bool, typer.Option("--no-report", help="Only run and store.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait when another benchmark holds this machine.")] = False,
     case_limit: Annotated[float, typer.Option(min=1, help="Seconds after which a case is killed.")] = 12 * 3600.0,
+    no_memory_check: Annotated[
+        bool, typer.Option("--no-memory-check", help="Run cases even if they seem to need more memory than there is.")
+    ] = False,
     engine: Annotated[str, typer.Option(hidden=True)] = "mlx",
 ) -> None:
     """Run the cases of a matrix, each in its own process, and write the page that compares them.
@@ -88,6 +91,7 @@ def bench(
                 listener=progress,
                 weights_digest=weights_digest,
                 case_limit_s=case_limit,
+                memory_check=not no_memory_check,
             )
     _show_results(run)
     if not no_report:

@@ -39,14 +39,15 @@ class QuantizationPlan:
             if isinstance(module, nn.Linear) and (layers is QuantizedLayers.ALL or path.startswith(BLOCKS))
         }
         self._left = tuple(sorted(path for path, inputs in chosen.items() if inputs % GROUP_SIZE))
-        self._wanted = tuple(sorted(chosen.keys() - set(self._left)))
+        self.paths = tuple(sorted(chosen.keys() - set(self._left)))
+        """Of the layers to be quantized, if any is."""
 
     @property
     def report(self) -> QuantizationReport | None:
         """None where nothing is quantized."""
         if self.bits is None:
             return None
-        return QuantizationReport(self.bits, len(self._wanted), len(self._left), self._left)
+        return QuantizationReport(self.bits, len(self.paths), len(self._left), self._left)
 
     def apply(self, paths: Collection[str] | None = None) -> None:
         """Replaces those of `paths`, all when None, one after the other, and evaluates them.
@@ -55,7 +56,7 @@ class QuantizationPlan:
         """
         if self.bits is None:
             return
-        picked = dict.fromkeys(path for path in self._wanted if paths is None or path in paths)
+        picked = dict.fromkeys(path for path in self.paths if paths is None or path in paths)
         nn.quantize(self._model, GROUP_SIZE, self.bits, class_predicate=lambda path, _: path in picked)
         replaced = dict(self._model.named_modules())
         for path in picked:

@@ -19,12 +19,14 @@ from ltxbench.run.events import (
     MatmulMeasured,
     MemorySample,
     MemorySampled,
+    MemorySurveyed,
     PhaseEnded,
     PhaseStarted,
     PromptEnhanced,
     StepEnded,
     VideoWritten,
 )
+from ltxbench.run.memory_need import Survey
 from ltxbench.run.records import (
     DENOISING,
     GENERATION,
@@ -58,6 +60,7 @@ class Collector:
         self.accelerator: str | None = None
         self.enhanced: str | None = None
         self.matmul: MatmulRate | None = None
+        self.survey: Survey | None = None
         self.phases: list[PhaseRecord] = []
         self.steps: list[StepRecord] = []
         self.samples: list[MemorySample] = []
@@ -90,6 +93,8 @@ class Collector:
                 self.enhanced = event.text
             case MatmulMeasured():
                 self.matmul = event.rate
+            case MemorySurveyed():
+                self.survey = event.survey
             case Finished():
                 self.finished = event
             case Failed():

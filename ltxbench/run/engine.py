@@ -18,6 +18,7 @@ from ltxbench.errors import LtxbenchError
 from ltxbench.frozen import Frozen
 from ltxbench.matrix.case import Case
 from ltxbench.measure.footprint import Footprint
+from ltxbench.run.memory_need import Survey
 from ltxbench.run.records import MatmulRate, Phase
 from ltxbench.weights.files import WeightFiles
 
@@ -61,6 +62,13 @@ class MatmulJob(Frozen):
     """About how long that may take."""
 
 
+class SurveyJob(Frozen):
+    """Say what the cases will need, without loading anything."""
+
+    cases: tuple[Case, ...]
+    weights: WeightFiles
+
+
 class GenerateJob(Frozen):
     case: Case
     prompt: str
@@ -95,6 +103,9 @@ class Engine(Protocol):
 
     def matmul_rate(self, budget_s: float, /) -> MatmulRate | None:
         """The machine's own, measured in about `budget_s`; None where nothing is really computed."""
+
+    def survey(self, job: SurveyJob) -> Survey:
+        """The memory that cases need, and that there is. Raises WeightsError for weights that cannot be opened."""
 
     def enhance(self, job: EnhanceJob, recorder: Recorder) -> str:
         """Returns the enhanced prompt."""

@@ -11,6 +11,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from ltxbench.frozen import Frozen
 from ltxbench.run.engine import Fact
+from ltxbench.run.memory_need import Survey
 from ltxbench.run.records import MatmulRate, Outcome, Phase, PhaseRecord, StepRecord, VideoRecord
 
 MemorySample = tuple[float, Phase | None, int | None, int | None, int | None, int | None]
@@ -75,6 +76,11 @@ class MatmulMeasured(Frozen):
     rate: MatmulRate | None
 
 
+class MemorySurveyed(Frozen):
+    event: Literal["memory-surveyed"] = "memory-surveyed"
+    survey: Survey
+
+
 class Finished(Frozen):
     """The last event of a job that went well."""
 
@@ -103,6 +109,7 @@ Event = (
     | VideoWritten
     | PromptEnhanced
     | MatmulMeasured
+    | MemorySurveyed
     | Finished
     | Failed
 )

@@ -6,7 +6,8 @@ import time
 
 import mlx.core as mx
 
-from ltxbench.run.engine import EnhanceJob, Generated, GenerateJob, MlxMemory, Recorder
+from ltxbench.run.engine import EnhanceJob, Generated, GenerateJob, MlxMemory, Recorder, SurveyJob
+from ltxbench.run.memory_need import Survey
 from ltxbench.run.records import MatmulRate, Phase
 
 
@@ -42,6 +43,11 @@ class MlxEngine:
         from ltxbench.measure.matmul import measure_matmul
 
         return measure_matmul(self.dtype, budget_s)
+
+    def survey(self, job: SurveyJob) -> Survey:
+        from ltxbench.run.mlx_survey import survey
+
+        return survey(job.cases, job.weights, self.dtype)
 
     def enhance(self, job: EnhanceJob, recorder: Recorder) -> str:
         from ltxbench.model.enhance import Enhancer

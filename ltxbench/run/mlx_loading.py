@@ -24,7 +24,7 @@ from ltxbench.weights.source import WeightSource
 DISTILLED_LORA = "distilled_lora"
 EVALUATED_BYTES = 1 << 28
 """Evaluated at once: a GPU keeps the temporaries of all of it until it is done."""
-PART_BYTES = 1 << 31
+PART_BYTES = 1 << 30
 """Of a transformer to be quantized, in full precision at a time; each part is a stretch of its own in the record."""
 
 

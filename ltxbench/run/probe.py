@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ltxbench.errors import LtxbenchError
+from ltxbench.matrix.case import Case
 from ltxbench.run import store
 from ltxbench.run.collect import Collector
-from ltxbench.run.engine import MatmulJob
+from ltxbench.run.engine import MatmulJob, SurveyJob
 from ltxbench.run.interrupts import Interrupts
+from ltxbench.run.memory_need import Survey
 from ltxbench.run.records import MatmulRate, Outcome
 from ltxbench.run.supervisor import Ended, supervise
 from ltxbench.run.worker import WorkerJob
+from ltxbench.weights.files import WeightFiles
 
 LIMIT_S = 600.0
 MATMUL_BUDGET_S = 1.0
@@ -40,9 +43,17 @@ def probe_matmul(
     return _probe(engine, job, what, environment, asked).matmul
 
 
+def probe_memory(
+    engine: str, cases: Sequence[Case], weights: WeightFiles, asked: Interrupts | None = None
+) -> Survey | None:
+    """What the cases need and what there is. Raises LtxbenchError where that cannot be told, KeyboardInterrupt."""
+    job = SurveyJob(cases=tuple(cases), weights=weights)
+    return _probe(engine, job, "the memory needed was not estimated", asked=asked).survey
+
+
 def _probe(
     engine: str,
-    task: MatmulJob | None,
+    task: MatmulJob | SurveyJob | None,
     failed: str,
     environment: Mapping[str, str] | None = None,
     asked: Interrupts | None = None,

@@ -22,7 +22,8 @@ from ltxbench.run.events import Event
 from ltxbench.run.files import make_folder
 from ltxbench.run.interrupts import Interrupts, interrupts
 from ltxbench.run.listener import Listener
-from ltxbench.run.probe import as_error, probe_engine, probe_matmul
+from ltxbench.run.memory_need import check
+from ltxbench.run.probe import as_error, probe_engine, probe_matmul, probe_memory
 from ltxbench.run.records import EnhancementRecord, Outcome, Phase, RunRecord, Weights
 from ltxbench.run.script import Script
 from ltxbench.run.store import RunFolder
@@ -46,20 +47,23 @@ def run_matrix(
     weights_digest: str | None = None,
     case_limit_s: float | None = CASE_LIMIT_S,
     command: Sequence[str] | None = None,
+    memory_check: bool = True,
 ) -> RunFolder:
     """Runs `cases` of `matrix` in the matrix's order and returns the run as stored under `root`.
 
     A case that fails stays in the run with its outcome, and the next one goes on. After a first Ctrl-C the running case
     ends as interrupted and the rest has no record.
 
-    Raises UsageError for an unknown engine or script, ResourceError when the disk cannot take the run or fills up, the
-    worker's own error when the prompt cannot be enhanced, KeyboardInterrupt when it is interrupted before the first
-    case or twice.
+    Raises UsageError for an unknown engine or script; ResourceError when the disk cannot take the run or fills up, and
+    when a case needs more memory than there is, unless `memory_check` is off; the worker's own error when the prompt
+    cannot be enhanced; KeyboardInterrupt when it is interrupted before the first case or twice.
     """
     script = _script(engine)
     _check_space(root, cases)
     with interrupts() as asked:
         accelerator = script.accelerator if script else probe_engine(engine, asked)
+        if memory_check and (script is None or script.survey.needs):
+            _check_memory(engine, _in_order(matrix, cases), weights, listener or Listener(), asked)
         record = RunRecord(
             id=store.new_run_id(),
             ltxbench_version=ltxbench.__version__,
@@ -200,6 +204,19 @@ def _check_space(root: Path, cases: Sequence[Case]) -> None:
             f"{root}: {free >> 20:,} MiB are free, this run may need {needed >> 20:,} MiB",
             hint="Free some space, or put the runs elsewhere with --runs.",
         )
+
+
+def _check_memory(
+    engine: str, cases: Sequence[Case], weights: WeightFiles, listener: Listener, asked: Interrupts
+) -> None:
+    """A run goes on without the check where the need cannot be told: weights that are wrong end their own cases."""
+    try:
+        survey = probe_memory(engine, cases, weights, asked)
+    except LtxbenchError as error:
+        listener.note(error.message)
+        return
+    if survey is not None:
+        check(survey)
 
 
 def _existing(path: Path) -> Iterator[Path]:

@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError
 
 from ltxbench.errors import UsageError
 from ltxbench.frozen import Frozen
+from ltxbench.run.memory_need import Survey
 from ltxbench.run.records import MatmulRate, Phase
 
 GIB = 1 << 30
@@ -70,6 +71,7 @@ class Script(Frozen):
     enhanced: str = "An enhanced prompt."
     accelerator: str | None = None
     matmul: MatmulRate | None = None
+    survey: Survey = Survey()
 
     @classmethod
     def load(cls, path: Path) -> Script:

@@ -20,7 +20,8 @@ import numpy.typing as npt
 
 from ltxbench.matrix.case import Case
 from ltxbench.measure.footprint import Footprint
-from ltxbench.run.engine import EnhanceJob, Generated, GenerateJob, InvalidOutput, MlxMemory, Recorder
+from ltxbench.run.engine import EnhanceJob, Generated, GenerateJob, InvalidOutput, MlxMemory, Recorder, SurveyJob
+from ltxbench.run.memory_need import Survey
 from ltxbench.run.records import DENOISING, MatmulRate, Phase
 from ltxbench.run.script import Fault, Level, Script
 
@@ -70,6 +71,12 @@ class ScriptedEngine:
 
     def matmul_rate(self, _budget_s: float, /) -> MatmulRate | None:
         return self._script.matmul
+
+    def survey(self, job: SurveyJob) -> Survey:
+        """As scripted, of the cases that were asked for."""
+        names = {case.name for case in job.cases}
+        survey = self._script.survey
+        return survey.model_copy(update={"needs": tuple(need for need in survey.needs if need.case in names)})
 
     def enhance(self, job: EnhanceJob, recorder: Recorder) -> str:
         recorder.facts(engine="scripted", seed=job.seed)

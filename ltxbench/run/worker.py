@@ -21,7 +21,16 @@ from ltxbench.frozen import Frozen
 from ltxbench.measure.footprint import Footprint, footprint_reader
 from ltxbench.measure.memory import INTERVAL_S, MemorySampler
 from ltxbench.measure.recorder import CaseRecorder
-from ltxbench.run.engine import Engine, EnhanceJob, Generated, GenerateJob, InvalidOutput, MatmulJob, Simulated
+from ltxbench.run.engine import (
+    Engine,
+    EnhanceJob,
+    Generated,
+    GenerateJob,
+    InvalidOutput,
+    MatmulJob,
+    Simulated,
+    SurveyJob,
+)
 from ltxbench.run.events import (
     Emit,
     EventWriter,
@@ -30,6 +39,7 @@ from ltxbench.run.events import (
     Finished,
     Hello,
     MatmulMeasured,
+    MemorySurveyed,
     PromptEnhanced,
     VideoWritten,
 )
@@ -55,7 +65,7 @@ OUT_OF_MEMORY_TEXTS = (
 class WorkerJob(Frozen):
     engine: str
     """`mlx`, or `scripted:FILE`."""
-    task: EnhanceJob | GenerateJob | MatmulJob | None = None
+    task: EnhanceJob | GenerateJob | MatmulJob | SurveyJob | None = None
     """None: start the engine, say hello and end."""
     folder: Path
     """Where the video goes."""
@@ -71,9 +81,11 @@ def main() -> int:
     try:
         engine = make_engine(job.engine)
         emit(Hello(accelerator=engine.accelerator()))
-        if job.task is None or isinstance(job.task, MatmulJob):
-            if job.task is not None:
+        if job.task is None or isinstance(job.task, MatmulJob | SurveyJob):
+            if isinstance(job.task, MatmulJob):
                 emit(MatmulMeasured(rate=engine.matmul_rate(job.task.matmul_budget_s)))
+            elif job.task is not None:
+                emit(MemorySurveyed(survey=engine.survey(job.task)))
             emit(Finished())
             return 0
         _state_libraries(engine, emit)

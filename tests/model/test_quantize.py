@@ -52,6 +52,7 @@ def test_bf16_changes_nothing() -> None:
 
 @pytest.mark.parametrize("quantization", [Quantization.QINT8, Quantization.INT4])
 def test_a_weight_moves_by_half_a_step_at_most(quantization: Quantization) -> None:
+    mx.random.seed(1)
     model = Small()
     weight = mx.array(model.patchify_proj.weight)
     quantize(model, quantization)

@@ -1,0 +1,69 @@
+"""Before a run starts, it is told when a case will not fit."""
+
+from __future__ import annotations
+
+import pytest
+
+from ltxbench.errors import ResourceError
+from ltxbench.run.listener import Listener
+from ltxbench.run.memory_need import CaseNeed, Survey
+from ltxbench.run.probe import probe_memory
+from ltxbench.run.records import Outcome, Phase
+from ltxbench.run.runner import run_matrix
+from ltxbench.run.script import Script
+from tests.run.conftest import NO_WEIGHTS
+
+SURVEY = Survey(
+    needs=(
+        CaseNeed(case="a", needed_bytes=10, phase=Phase.DECODE),
+        CaseNeed(case="b", needed_bytes=100, phase=Phase.DENOISE_1),
+    ),
+    available_bytes=50,
+)
+
+
+class Notes(Listener):
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+@pytest.fixture
+def go(tmp_path, matrix, scripted):
+    def run(*names: str, **options):
+        chosen = [case for case in matrix.cases if case.name in names]
+        root = tmp_path / "runs"
+        return run_matrix(matrix, chosen, NO_WEIGHTS, root=root, engine=scripted(Script(survey=SURVEY)), **options)
+
+    return run
+
+
+def test_a_case_that_does_not_fit_ends_the_run_before_it_begins(go, tmp_path):
+    with pytest.raises(ResourceError, match="b about"):
+        go("a", "b")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_cases_that_fit_run(go):
+    assert [record.outcome for record in go("a").cases] == [Outcome.OK]
+
+
+def test_the_check_can_be_left_out(go):
+    assert [record.outcome for record in go("b", memory_check=False).cases] == [Outcome.OK]
+
+
+def test_the_need_is_asked_of_a_worker(scripted, matrix):
+    assert probe_memory(scripted(Script(survey=SURVEY)), matrix.cases, NO_WEIGHTS) == SURVEY
+    assert probe_memory(scripted(Script(survey=SURVEY)), matrix.cases[:1], NO_WEIGHTS) == SURVEY.model_copy(
+        update={"needs": SURVEY.needs[:1]}
+    )
+
+
+def test_weights_that_cannot_be_opened_are_a_note_and_their_cases_tell_the_rest(tmp_path, matrix):
+    notes = Notes()
+    run = run_matrix(matrix, matrix.cases[:1], NO_WEIGHTS, root=tmp_path / "runs", listener=notes)
+    assert "the memory needed was not estimated" in notes.notes[0]
+    assert run.cases[0].outcome is Outcome.FAILED
+    assert "have no file for" in str(run.cases[0].failure)
