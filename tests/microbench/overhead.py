@@ -65,18 +65,22 @@ class NoRecorder:
 
 
 @contextmanager
-def recording(*, sampler: bool) -> Iterator[CaseRecorder]:
-    """As in a case's process, the events written to the null device."""
+def recording(*, sampler: bool, shares: list[float] | None = None) -> Iterator[CaseRecorder]:
+    """As in a case's process, the events written to the null device; adds the sampler's share of the time."""
     engine, footprint = MlxEngine(), footprint_reader()
     descriptor = os.open(os.devnull, os.O_WRONLY)
     emit = EventWriter(descriptor)
     recorder = CaseRecorder(engine, emit, footprint)
-    with MemorySampler(engine, recorder, emit, footprint).running() if sampler else nullcontext():
+    memory = MemorySampler(engine, recorder, emit, footprint)
+    with memory.running() if sampler else nullcontext():
         yield recorder
+    if shares is not None:
+        shares.append(memory.cpu_s / recorder.now_s())
     os.close(descriptor)
 
 
-def case_arms(job: GenerateJob) -> dict[str, Arm]:
+def case_arms(job: GenerateJob, shares: list[float]) -> dict[str, Arm]:
+    """`shares` collects how much of a case's time the sampler's thread was computing."""
     engine = MlxEngine()
 
     def run(recorder: Recorder) -> None:
@@ -84,7 +88,7 @@ def case_arms(job: GenerateJob) -> dict[str, Arm]:
         mx.synchronize()
 
     def recorded(*, sampler: bool) -> None:
-        with recording(sampler=sampler) as recorder:
+        with recording(sampler=sampler, shares=shares if sampler else None) as recorder:
             run(recorder)
 
     off = partial(run, NoRecorder())
@@ -173,7 +177,9 @@ def main() -> None:
     prompt = matrix.conditioning or matrix.prompt
     job = GenerateJob(case=case, prompt=prompt, negative_prompt=matrix.negative_prompt, weights=files)
     print(f"{matrix.name}, case {case.name}, weights {given.weights}, {given.rounds} rounds\n")
-    print(table(interleaved(case_arms(job), given.rounds)), "\n")
+    shares: list[float] = []
+    print(table(interleaved(case_arms(job, shares), given.rounds)), "\n")
+    print(f"The sampler itself computed for {100 * median(shares):.2f}% of the case's time.\n")
     transformer = VideoTransformer.from_checkpoint(open_source(files).unified(case.model), MlxEngine().dtype)
     mx.eval(transformer.parameters())
     print(table(interleaved(loop_arms(case, transformer, MAX_TOKENS), given.rounds)))

@@ -24,4 +24,7 @@ def test_the_difference_is_that_within_each_round() -> None:
 @pytest.mark.parametrize("arm", ["off", "sampler"])
 def test_a_case_runs_with_and_without_its_recorder(tiny: WeightFiles, arm: str) -> None:
     case = load(find("smoke")).cases[0].model_copy(update={"width": 64, "height": 64, "frames": 9})
-    case_arms(GenerateJob(case=case, prompt="A kite.", negative_prompt="", weights=tiny))[arm]()
+    shares: list[float] = []
+    case_arms(GenerateJob(case=case, prompt="A kite.", negative_prompt="", weights=tiny), shares)[arm]()
+    assert len(shares) == (arm == "sampler")
+    assert all(0 < share < 0.1 for share in shares)
