@@ -61,7 +61,7 @@ _ROW = """
   float a[8];
   load(x + at, a);
 """
-_MODULATION = "  const T* of_sample = rows + (row / TOKENS) * ROWS * D + threadIdx.x * 8;\n"
+_MODULATION = "  const T* of_sample = rows + (row / tokens[0]) * ROWS * D + threadIdx.x * 8;\n"
 _ADD = """
   float b[8];
   load(update + at, b);
@@ -93,7 +93,7 @@ _NORM_ROTATE = """
   const int column = threadIdx.x * 8, within = column % HEAD;
   const bool first = within < HEAD / 2;
   const int partner = first ? column + HEAD / 2 : column - HEAD / 2;
-  const size_t table = (row % TOKENS) * (D / 2) + (column / HEAD) * (HEAD / 2) + within % (HEAD / 2);
+  const size_t table = (row % tokens[0]) * (D / 2) + (column / HEAD) * (HEAD / 2) + within % (HEAD / 2);
   float c[8], s[8], a[8], w[8];
   load(cosines + table, c);
   load(sines + table, s);
@@ -140,6 +140,12 @@ def _kernel(
     )
 
 
+@cache
+def _number(value: int) -> mx.array:
+    """As an input, not a template's constant: compiling takes seconds, and every size of video would need its own."""
+    return mx.array([value], mx.uint32)
+
+
 def residual_norm(
     x: mx.array,
     update: mx.array | None,
@@ -167,11 +173,12 @@ def residual_norm(
         numbers["SCALE"], numbers["SHIFT"] = modulation
         source += _MODULATE
         name += "_modulated"
+    inputs = ("x", "rows", "tokens") if update is None else ("x", "update", "rows", "tokens")
     outputs = ("normed",) if update is None else ("normed", "sum")
-    kernel = _kernel(name, ("x", "rows") if update is None else ("x", "update", "rows"), outputs, source + _WRITE, eps)
+    kernel = _kernel(name, inputs, outputs, source + _WRITE, eps)
     made = kernel(
-        inputs=[x, rows] if update is None else [x, update, rows],
-        template=[("T", x.dtype), ("D", dim), ("ROWS", rows.shape[-2]), ("TOKENS", tokens), *numbers.items()],
+        inputs=[x, *([] if update is None else [update]), rows, _number(tokens)],
+        template=[("T", x.dtype), ("D", dim), ("ROWS", rows.shape[-2]), *numbers.items()],
         output_shapes=[x.shape] * len(outputs),
         output_dtypes=[x.dtype] * len(outputs),
         grid=(batch * tokens * (dim // WIDTH), 1, 1),
@@ -197,15 +204,15 @@ def norm_rotate(
     batch, tokens, dim = q.shape
     kernel = _kernel(
         "norm_rotate",
-        ("q", "k", "q_weight", "k_weight", "cosines", "sines"),
+        ("q", "k", "q_weight", "k_weight", "cosines", "sines", "tokens"),
         ("q_out", "k_out"),
         _NORM_ROTATE,
         eps,
         dim * 4,
     )
     q_out, k_out = kernel(
-        inputs=[q, k, q_weight, k_weight, cos, sin],
-        template=[("T", q.dtype), ("D", dim), ("HEAD", head_dim), ("TOKENS", tokens)],
+        inputs=[q, k, q_weight, k_weight, cos, sin, _number(tokens)],
+        template=[("T", q.dtype), ("D", dim), ("HEAD", head_dim)],
         output_shapes=[q.shape, q.shape],
         output_dtypes=[q.dtype, q.dtype],
         grid=(batch * tokens * (dim // WIDTH), 1, 1),
