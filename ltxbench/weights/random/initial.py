@@ -22,6 +22,8 @@ class Uniform:
     mean: float = 0.0
     row_means: tuple[float, ...] | None = None
     """One mean for each entry of the first axis, in place of `mean`."""
+    opposed: bool = False
+    """Neighbouring inputs have opposite weights, so that a mean which all of them share cancels out."""
 
 
 class Special(Enum):
@@ -29,12 +31,20 @@ class Special(Enum):
     """Words of 32 random bits: the packed levels of a quantized matrix."""
     BLUR = "blur"
     """The binomial 5x5 kernel of the upscaler's resampler."""
+    SMOOTHING = "smoothing"
+    """The decoder's first convolution."""
+    DOUBLING = "doubling"
+    """A convolution of the decoder whose channels become twice the frames, rows and columns."""
+    PIXELS = "pixels"
+    """The decoder's last convolution, whose channels become pixels."""
 
 
 Initial = Uniform | Special
 
 GATED = (0.0, 0.0, 1.0, 0.0, 0.0, 1.0)
 """Rows of a block's table: shift, scale and gate of the attention, then of the feed-forward."""
+DETAIL = 0.6
+"""What a residual block of the decoder adds at its own scale, against what it is given."""
 LORA_STRENGTH = 0.5
 """Size of a LoRA's update against the weight that it is added to."""
 
@@ -49,6 +59,9 @@ _FIXED: tuple[tuple[str, Initial], ...] = (
     (r"learnable_registers$", Uniform(1.0)),
     (r"^statistics/mean-of-means$", Uniform(0.1)),
     (r"^statistics/std-of-means$", Uniform(0.1, 1.0)),
+    (r"^decoder/conv_in\.conv\.weight$", Special.SMOOTHING),
+    (r"^decoder/up_blocks\.\d+\.conv\.conv\.weight$", Special.DOUBLING),
+    (r"^decoder/conv_out\.conv\.weight$", Special.PIXELS),
     (r"blur_down\.kernel$", Special.BLUR),
     (r"norm[12]?\.weight$", Uniform(0.1, 1.0)),
     (r"norm[12]?\.bias$", Uniform(0.1)),
@@ -72,6 +85,9 @@ def initial(name: str, shape: Shape) -> Initial:
     for pattern, found in _FIXED:
         if re.search(pattern, name):
             return found
+    if re.search(r"^decoder/.*\.conv[12]\.conv\.weight$", name):
+        half = DETAIL if ".conv2." in name else 1.0
+        return Uniform(2 * half / math.sqrt(math.prod(shape[1:])), opposed=True)
     gain = next((gain for pattern, gain in _GAINS if re.search(pattern, name)), 1.0)
     return Uniform(gain / math.sqrt(math.prod(shape[1:])))
 

@@ -44,7 +44,7 @@ def decoder(sizes: Sizes, label: str) -> Tensors:
     channels = 8 * sizes.decoder_base
     tensors: Tensors = {
         "conv_in.conv.weight": _mixing(f"{label}/conv_in", channels, sizes.latent_channels)
-        * (_stencil(SMOOTH, SMOOTH, SMOOTH) - np.float32(EVENED / 27))
+        * (stencil(SMOOTH, SMOOTH, SMOOTH) - np.float32(EVENED / 27))
         * np.float32(4.0),
         "conv_in.conv.bias": normal(f"{label}/conv_in.bias", (channels,), 0.02),
     }
@@ -86,13 +86,13 @@ def _mixing(label: str, outputs: int, inputs: int, gain: float = 1.0) -> F32:
     return normal(f"{label}.weight", (outputs, inputs, 1, 1, 1), gain / math.sqrt(inputs))
 
 
-def _stencil(time: F32, height: F32, width: F32) -> F32:
+def stencil(time: F32, height: F32, width: F32) -> F32:
     """[3,3,3] product of three one-dimensional kernels."""
     product: F32 = time[:, None, None] * height[None, :, None] * width[None, None, :]
     return product
 
 
-def _phases(factor: int) -> list[F32]:
+def phases(factor: int) -> list[F32]:
     """Linear interpolation at the centres of `factor` sub-pixels: weights of the left, own and right neighbour."""
     kernels = []
     for phase in range(factor):
@@ -106,11 +106,11 @@ def _doubling(label: str, channels: int) -> Tensors:
     outputs = channels // 2
     mixing = _mixing(label, outputs, channels, gain=1.5)
     weight = np.zeros((outputs, 2, 2, 2, channels, 3, 3, 3), np.float32)
-    halves = _phases(2)
+    halves = phases(2)
     for t in range(2):
         for h in range(2):
             for w in range(2):
-                weight[:, t, h, w] = mixing * _stencil(halves[t], halves[h], halves[w])
+                weight[:, t, h, w] = mixing * stencil(halves[t], halves[h], halves[w])
                 for output in range(outputs):
                     # What the residual brings to this place: the input's shuffled channels, repeated four times.
                     shuffled = (output % (channels // 8)) * 8 + 4 * t + 2 * h + w
@@ -123,19 +123,19 @@ def _doubling(label: str, channels: int) -> Tensors:
 
 def _to_pixels(label: str, channels: int, patch: int) -> Tensors:
     """Last conv: `channels` -> 3 x patch x patch, in the order (colour, x-offset, y-offset)."""
-    mixing = _colours(channels)[:, :, None, None, None]
+    mixing = colours(channels)[:, :, None, None, None]
     weight = np.zeros((3, patch, patch, channels, 3, 3, 3), np.float32)
-    places, still = _phases(patch), np.array([0, 1, 0], np.float32)
+    places, still = phases(patch), np.array([0, 1, 0], np.float32)
     for x in range(patch):
         for y in range(patch):
-            weight[:, x, y] = mixing * _stencil(still, places[y], places[x])
+            weight[:, x, y] = mixing * stencil(still, places[y], places[x])
     return {
         "weight": weight.reshape(3 * patch * patch, channels, 3, 3, 3),
         "bias": np.repeat(normal(f"{label}.bias", (3,), 0.02), patch * patch),
     }
 
 
-def _colours(channels: int) -> F32:
+def colours(channels: int) -> F32:
     """[3,channels]: red, green and blue take each channel plus or minus, and sum to nothing.
 
     The signs are Walsh functions, so the colours vary independently around grey, but for a common brightness.
