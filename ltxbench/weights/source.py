@@ -11,7 +11,7 @@ import mlx.core as mx
 from tokenizers import Tokenizer
 
 from ltxbench.matrix.case import Model
-from ltxbench.model.checkpoint import Checkpoint
+from ltxbench.model.checkpoint import Checkpoint, open_unified
 from ltxbench.model.gemma import TextEncoder
 from ltxbench.model.tokenizer import PromptTokenizer
 from ltxbench.weights.files import RandomWeights, WeightFiles, required
@@ -49,7 +49,7 @@ class FileSource:
 
     def unified(self, model: Model) -> Checkpoint:
         path = self.files.distilled if model is Model.DISTILLED else self.files.dev
-        return Checkpoint(required(path, f"the {model} model", self.files))
+        return open_unified(required(path, f"the {model} model", self.files))
 
     def distilled_lora(self) -> Checkpoint:
         return Checkpoint(required(self.files.distilled_lora, "the distilled LoRA", self.files))
