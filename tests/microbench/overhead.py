@@ -178,8 +178,8 @@ def main() -> None:
     job = GenerateJob(case=case, prompt=prompt, negative_prompt=matrix.negative_prompt, weights=files)
     print(f"{matrix.name}, case {case.name}, weights {given.weights}, {given.rounds} rounds\n")
     shares: list[float] = []
-    print(table(interleaved(case_arms(job, shares), given.rounds)), "\n")
-    print(f"The sampler itself computed for {100 * median(shares):.2f}% of the case's time.\n")
+    print(table(interleaved(case_arms(job, shares), given.rounds)))
+    print(f"\nThe sampler itself computed for {100 * median(shares):.2f}% of the case's time.\n")
     transformer = VideoTransformer.from_checkpoint(open_source(files).unified(case.model), MlxEngine().dtype)
     mx.eval(transformer.parameters())
     print(table(interleaved(loop_arms(case, transformer, MAX_TOKENS), given.rounds)))
