@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import mlx.core as mx
 import mlx.nn as nn
 
@@ -33,12 +35,20 @@ class TransformerBlock(nn.Module):
         text: tuple[mx.array, mx.array],
         *,
         skip_self_attention: bool = False,
+        submit: Callable[[mx.array], None] = lambda piece: None,  # noqa: ARG005 - called by position
     ) -> mx.array:
-        """x [B, N, dim], modulation [B, 1 or N, 6, dim], text from `attn2.keys_values`."""
+        """x [B, N, dim], modulation [B, 1 or N, 6, dim], text from `attn2.keys_values`.
+
+        `submit` is given each of the three parts as soon as it is put together.
+        """
         level = Modulation(self.scale_shift_table + modulation, self.eps)
 
         h = level.norm(x, scale=SCALE_MSA, shift=SHIFT_MSA)
         h = self.attn1.values_only(h) if skip_self_attention else self.attn1(h, rotation)
         x, h = level.add_norm(x, h, gate=GATE_MSA)
+        submit(h)
         x, h = level.add_norm(x, self.attn2.cross(h, *text), scale=SCALE_MLP, shift=SHIFT_MLP)
-        return add_gated(x, level[GATE_MLP], self.ff(h))
+        submit(h)
+        x = add_gated(x, level[GATE_MLP], self.ff(h))
+        submit(x)
+        return x

@@ -6,14 +6,14 @@ from collections import deque
 
 import mlx.core as mx
 
-DEPTH = 3
+DEPTH = 2
 
 
 class DeviceQueue:
     """Hands work over piece by piece, so that the device starts at once and the memory in flight stays bounded.
 
-    A whole forward handed over at its end holds the temporaries of many blocks at once. Waiting for a piece that is
-    `DEPTH` submissions old costs nothing: the pieces behind it keep the device busy. On a CPU it does nothing.
+    A forward that is handed over as a whole holds the temporaries of many blocks at once. Waiting for a piece that is
+    `depth` submissions old costs nothing: the pieces behind it keep the device busy. On a CPU it does nothing.
     """
 
     def __init__(self, depth: int = DEPTH) -> None:

@@ -141,8 +141,7 @@ class VideoTransformer(nn.Module):
         queue = DeviceQueue()
         for number, (block, text) in enumerate(zip(self.transformer_blocks, conditioning.text, strict=True)):
             skip = number in skip_self_attention
-            x = block(x, modulation, conditioning.rotation, text, skip_self_attention=skip)
-            queue.submit(x)
+            x = block(x, modulation, conditioning.rotation, text, skip_self_attention=skip, submit=queue.submit)
         return self._head(x, embedded)
 
     def _head(self, x: mx.array, embedded: mx.array) -> mx.array:
