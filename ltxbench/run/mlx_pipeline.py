@@ -27,6 +27,7 @@ from ltxbench.model.upsampler import LatentUpsampler
 from ltxbench.model.vae.decoder import VideoDecoder
 from ltxbench.model.vae.statistics import PerChannelStatistics
 from ltxbench.model.vae.tiling import OFFICIAL, decode_frames
+from ltxbench.model.work import transformer_facts
 from ltxbench.run.engine import Generated, GenerateJob, InvalidOutput, Recorder
 from ltxbench.run.mlx_loading import fuse_distilled_lora, load_transformer, materialize
 from ltxbench.run.records import Phase
@@ -47,6 +48,7 @@ def generate(job: GenerateJob, recorder: Recorder, dtype: mx.Dtype) -> Generated
         checkpoint = source.unified(case.model)
     texts = _encode(job, source, checkpoint, recorder, dtype)
     transformer = load_transformer(case, source, checkpoint, recorder, dtype)
+    recorder.facts(**transformer_facts(transformer.config, case, texts.prompt.shape[1]))
     latent = _first_latent(case, transformer, texts, recorder)
     if case.two_stage:
         latent = _upscale(case, source, checkpoint, latent, recorder, dtype)
