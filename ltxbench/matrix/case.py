@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from functools import cached_property
 from typing import Annotated
 
 from pydantic import Field
@@ -129,7 +128,7 @@ class Case(Frozen):
     def latent_frames(self) -> int:
         return (self.frames - 1) // TEMPORAL_COMPRESSION + 1
 
-    @cached_property
+    @property
     def stages(self) -> tuple[Stage, ...]:
         """One stage at full size, or one at half size and three refining steps at full size."""
         forwards = 1 + (self.guidance > 1) + (self.stg > 0)
