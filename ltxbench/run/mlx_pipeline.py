@@ -159,11 +159,12 @@ def _conditioning(
 ) -> tuple[Conditioning, Conditioning | None, Conditioning | None]:
     """On the prompt, on the negative prompt, and on both as one batch.
 
-    A GPU takes both forwards as one batch, which is faster; a CPU gains nothing and would need the memory.
+    CUDA takes both forwards as one batch, which was measured to be faster there (docs/performance.md); elsewhere they
+    are taken one after the other, which needs less memory.
     """
     if not guidance.needs_negative or texts.negative is None:
         return transformer.prepare(texts.prompt, grid, case.fps), None, None
-    if mx.default_device().type == mx.DeviceType.gpu:
+    if mx.cuda.is_available():
         joined = transformer.prepare(mx.concatenate([texts.prompt, texts.negative]), grid, case.fps)
         return *joined.halves(), joined
     conditioning = transformer.prepare(texts.prompt, grid, case.fps)
