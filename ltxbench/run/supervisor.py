@@ -24,6 +24,7 @@ from ltxbench.run.output import OutputLog
 from ltxbench.run.worker import WorkerJob
 
 GRACE_S = 15.0  # an interrupted child is inside an evaluation that it cannot leave halfway
+REPEAT_S = 2.0  # an interrupt that arrives while the child imports its libraries may be lost
 TRACEBACK_S = 0.5  # for a child that hangs to print where
 DRAIN_S = 1.0  # for what a dead child still has in its pipes
 READ_BYTES = 1 << 16
@@ -86,6 +87,7 @@ class _Child:
         self.timed_out = self.interrupted = False
         self._gone = False
         self._kill_at_s: float | None = None
+        self._repeat_at_s: float | None = None
         with ExitStack() as stack:
             self._selector = stack.enter_context(selectors.DefaultSelector())
             events, events_end = self._pipe(stack)
@@ -142,8 +144,10 @@ class _Child:
     def wait(self, limit_s: float | None) -> None:
         deadline_s = None if limit_s is None else self.started_s + limit_s
         while not self._gone:
-            self._turn(_earliest(deadline_s, self._kill_at_s))
+            self._turn(_earliest(deadline_s, self._kill_at_s, self._repeat_at_s))
             now_s = time.monotonic()
+            if self._repeat_at_s is not None and now_s >= self._repeat_at_s:
+                self._interrupt()
             if self._kill_at_s is not None and now_s >= self._kill_at_s:
                 self._signal_group(signal.SIGKILL)
                 self._kill_at_s = deadline_s = None
@@ -171,8 +175,12 @@ class _Child:
             else:
                 self._selector.unregister(descriptor)
                 self.interrupted = True
-                self._process.send_signal(signal.SIGINT)
                 self._kill_at_s = time.monotonic() + GRACE_S
+                self._interrupt()
+
+    def _interrupt(self) -> None:
+        self._process.send_signal(signal.SIGINT)
+        self._repeat_at_s = time.monotonic() + REPEAT_S
 
     def _read(self, descriptor: int) -> None:
         try:

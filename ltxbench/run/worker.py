@@ -93,6 +93,7 @@ def main() -> int:
         recorder = CaseRecorder(engine, emit, footprint)
         _run(job, job.task, engine, recorder, emit, footprint)
     except BaseException as error:  # noqa: BLE001 - whatever ended the job is its result
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # it may be repeated, and must not cut the account short
         told = failure(error, job.folder, recorder.current if recorder else None)
         if told.exit_code is None and told.outcome is not Outcome.INTERRUPTED:
             traceback.print_exc()

@@ -136,6 +136,27 @@ def test_a_child_left_behind_neither_holds_the_case_up_nor_survives_it(run_case)
     assert not workers_of(os.getpid())
 
 
+def test_an_interrupt_that_the_child_loses_is_repeated(run_case, monkeypatch):
+    sent = []
+    send = subprocess.Popen.send_signal
+
+    def lossy(process, number):
+        sent.append(number)
+        if len(sent) > 1:
+            send(process, number)
+
+    monkeypatch.setattr(subprocess.Popen, "send_signal", lossy)
+    interrupts = Interrupts()
+    interrupts.ask()
+    begin = time.monotonic()
+    record = run_case(script=CaseScript(pace=1.0, steps=(60.0,)), interrupts=interrupts)
+    interrupts.close()
+    assert record.outcome is Outcome.INTERRUPTED
+    assert sent == [signal.SIGINT] * len(sent)
+    assert len(sent) >= 2
+    assert time.monotonic() - begin < 10
+
+
 def test_an_interrupt_ends_the_case_cleanly(run_case):
     interrupts = Interrupts()
     timer = threading.Timer(1.5, interrupts.ask)
