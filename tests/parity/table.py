@@ -76,8 +76,8 @@ def _by_component(rows: list[dict[str, Any]], key: str) -> dict[str, list[dict[s
     groups: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         if key in row:
-            groups[row["component"]].append(row)
-    return dict(sorted(groups.items()))
+            groups[row["component"][:1].upper() + row["component"][1:]].append(row)
+    return dict(sorted(groups.items(), key=lambda item: item[0].lower()))
 
 
 def _mean(group: list[dict[str, Any]], key: str) -> float:
