@@ -3,6 +3,6 @@
 from ltxbench.matrix.case import Case, Group, Matrix, Section
 from ltxbench.matrix.catalog import find
 from ltxbench.matrix.reader import load
-from ltxbench.matrix.selection import reproduce_command, select, twin
+from ltxbench.matrix.selection import argument, reproduce_command, select, twin
 
-__all__ = ["Case", "Group", "Matrix", "Section", "find", "load", "reproduce_command", "select", "twin"]
+__all__ = ["Case", "Group", "Matrix", "Section", "argument", "find", "load", "reproduce_command", "select", "twin"]

@@ -45,8 +45,12 @@ def twin(case: Case, cases: Iterable[Case]) -> Case | None:
     return None
 
 
-def reproduce_command(matrix: Matrix, case: Case, weights: str) -> str:
+def reproduce_command(matrix: Matrix, case: Case, weights: str, *options: str) -> str:
     """The shell command that runs this case alone."""
+    return shlex.join(["ltxbench", "bench", argument(matrix), "--case", case.name, "--weights", weights, *options])
+
+
+def argument(matrix: Matrix) -> str:
+    """What to give `ltxbench bench` for this matrix: its name in matrices/, or its file."""
     source = Path(matrix.source)
-    name = source.stem if source.parent == FOLDER and source.suffix in SUFFIXES else matrix.source
-    return shlex.join(["ltxbench", "bench", name, "--case", case.name, "--weights", weights])
+    return source.stem if source.parent == FOLDER and source.suffix in SUFFIXES else matrix.source

@@ -163,7 +163,8 @@ def _words(key: str, fields: Fields) -> tuple[str, str]:
     if key in _NUMBERS:
         label, caption = _NUMBERS[key]
         shown = f"{value:g}" if isinstance(value, float) else str(value)
-        return f"{label}{shown}", caption.format(shown)
+        singular = key in ("frames", "steps") and value == 1
+        return f"{label}{shown}", caption.format(shown).removesuffix("s" if singular else "")
     return _CHOICES.get((key, value), (str(value), str(value)))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
-from ltxbench.matrix import Case, reproduce_command, twin
+from ltxbench.matrix import Case, argument, reproduce_command, twin
 from ltxbench.report import format as fmt
 from ltxbench.report.arithmetic import arithmetic, arithmetic_definitions
 from ltxbench.report.compare import compare_with_twin
@@ -16,6 +16,7 @@ from ltxbench.report.profile import profile
 from ltxbench.report.recommend import recommendation
 from ltxbench.report.results import Results
 from ltxbench.report.tables import (
+    WARNED,
     anchor,
     memory,
     memory_definitions,
@@ -26,6 +27,7 @@ from ltxbench.report.tables import (
     times,
 )
 from ltxbench.run.records import CaseRecord, Machine, RunRecord
+from ltxbench.weights.files import FROM_DISK
 
 SHARED_BY_DEFAULT = {name: field.default for name, field in Case.model_fields.items() if not field.is_required()}
 RANDOM_NOTE = "Random weights: measured times and memory, meaningless pictures."
@@ -55,7 +57,7 @@ def build(results: Results, media: Mapping[str, Media], plots: Sequence[Plot]) -
         caveat=SINGLE_SAMPLE,
         hardware=hardware(results),
         times=times(results),
-        time_definitions=time_definitions(),
+        time_definitions=time_definitions(results),
         memory=memory(results),
         memory_definitions=memory_definitions(results),
         arithmetic=arithmetic(results),
@@ -101,6 +103,11 @@ def _synthetic(run: RunRecord) -> str | None:
             f"Synthetic weights ({run.weights.kind}): the architecture of LTX-2 19B at full size, its values drawn "
             "from a seed, never trained. The times and the memory are what the work costs; the pictures mean nothing."
         )
+    if run.weights.kind != "tiny" and not is_random(run):
+        return (
+            f"Synthetic weights ({run.weights.kind}): made from a seed, never trained. "
+            "The pictures mean nothing, and the times and memory are this model's, not LTX-2 19B's."
+        )
     return (
         f"Synthetic weights ({run.weights.kind}): a small model made from a seed, never trained. "
         "The pictures mean nothing, and the times and memory are the small model's, not LTX-2 19B's."
@@ -121,8 +128,9 @@ def _flags(results: Results) -> str:
     run, matrix = results.run, results.run.matrix
     cases = _shown(results)
     shared = _shared(results)
-    stated = (("frames", "{} frames"), ("fps", "{} fps"), ("seed", "seed {}"))
-    words = [written.format(getattr(cases[0], name)) for name, written in stated if name in shared]
+    first = cases[0]
+    stated = {"frames": fmt.plural(first.frames, "frame"), "fps": f"{first.fps} fps", "seed": f"seed {first.seed}"}
+    words = [written for name, written in stated.items() if name in shared]
     if matrix.enhance and run.enhancement is not None:
         words.append(f"prompt enhanced once for all cases ({fmt.seconds(run.enhancement.duration_s)})")
     elif matrix.enhance and run.conditioning is not None:
@@ -135,8 +143,22 @@ def _flags(results: Results) -> str:
 
 
 def _remarks(results: Results) -> tuple[Remark, ...]:
-    remarks = [Remark(f"Note on #{record.number}", note) for record in results.records for note in record.case.notes]
-    return (*remarks, *(Remark("Note on the matrix", warning) for warning in results.run.matrix.warnings))
+    """Warnings and notes of the cases, each text once."""
+    matrix = results.run.matrix
+    about: dict[str, list[int]] = {}
+    for number, case in _listed(results):
+        for text in (*([f"{WARNED} {case.warning}"] if case.warning else []), *case.notes):
+            about.setdefault(text, []).append(number)
+    remarks = [Remark(f"Note on {fmt.cases(numbers)}", text) for text, numbers in about.items()]
+    warned = tuple(f"{case.name}: " for case in matrix.cases if case.warning)
+    general = [warning for warning in matrix.warnings if not warning.startswith(warned)]
+    return (*remarks, *(Remark("Note on the matrix", warning) for warning in general))
+
+
+def _listed(results: Results) -> list[tuple[int, Case]]:
+    """The cases of the performance table in its order."""
+    ran = [(record.number, record.case) for record in results.records]
+    return sorted([*ran, *results.not_run], key=lambda pair: pair[0])
 
 
 def _detail(
@@ -151,7 +173,7 @@ def _detail(
         summary=case.summary,
         warning=case.warning,
         failure=_failure(record),
-        command=reproduce_command(run.matrix, case, run.weights.kind),
+        command=reproduce_command(run.matrix, case, *_weights(run)),
         media=media,
         alt=f"Frame of {case.title}",
         caption=_caption(record),
@@ -172,7 +194,12 @@ def _shared(results: Results) -> frozenset[str]:
 
 def _settings(case: Case, shared: frozenset[str]) -> str:
     """`distilled, 8 steps, CFG 1.0, 768x512`, and every option that is not the default."""
-    words = [case.model_label, f"{case.steps_label} steps", f"CFG {fmt.number(case.guidance)}", resolution(case)]
+    words = [
+        case.model_label,
+        f"{case.steps_label} step{'' if case.steps_label == '1' else 's'}",
+        f"CFG {fmt.number(case.guidance)}",
+        resolution(case),
+    ]
     words += [f"{name} {getattr(case, name)}" for name in ("frames", "fps", "seed") if name not in shared]
     for name in _OPTIONS:
         value = getattr(case, name)
@@ -216,14 +243,18 @@ def _caption(record: CaseRecord) -> str:
     video = record.video
     if video is None:
         return ""
-    return f"{video.width}x{video.height}, {video.frames} frames at {video.fps} fps, {fmt.size(video.size_bytes)}"
+    frames = fmt.plural(video.frames, "frame")
+    return f"{video.width}x{video.height}, {frames} at {video.fps} fps, {fmt.size(video.size_bytes)}"
 
 
 def _commands(run: RunRecord) -> str:
     name = shlex.quote(run.matrix.name)
-    bench = f"make bench MATRIX={name}"
-    if run.weights.kind != "tiny":
-        bench += f" WEIGHTS={shlex.quote(run.weights.kind)}"
+    bench = f"make bench MATRIX={shlex.quote(argument(run.matrix))}"
+    weights, *options = _weights(run)
+    if weights != "tiny":
+        bench += f" WEIGHTS={shlex.quote(weights)}"
+    if options:
+        bench += f" ARGS={shlex.join(options)}"
     return "\n".join(
         (
             "# everything: run the cases, then write this page",
@@ -233,6 +264,12 @@ def _commands(run: RunRecord) -> str:
             f"make report MATRIX={name}",
         )
     )
+
+
+def _weights(run: RunRecord) -> tuple[str, ...]:
+    """What `--weights` was, and the options that went with it."""
+    kind = run.weights.kind
+    return (kind.removesuffix(FROM_DISK), "--from-disk") if kind.endswith(FROM_DISK) else (kind,)
 
 
 def _provenance(run: RunRecord) -> tuple[Definition, ...]:

@@ -21,7 +21,7 @@ STRIP, INK = (32, 32, 32), (255, 255, 255)
 
 def mark_of(weights: Weights) -> str | None:
     """What is written below every still; None where the pictures mean something."""
-    return f"{weights.kind} weights: no meaning" if weights.synthetic else None
+    return f"{Path(weights.kind).name} weights: no meaning" if weights.synthetic else None
 
 
 def extract(

@@ -113,10 +113,11 @@ def performance_definitions() -> tuple[Definition, ...]:
     )
 
 
-def time_definitions() -> tuple[Definition, ...]:
+def time_definitions(results: Results) -> tuple[Definition, ...]:
+    two_stage = any(record.case.two_stage for record in results.records if finished(record))
     return (
         Definition("Text", "encoding the prompt"),
-        Definition("Stage 1, stage 2", "denoising"),
+        *([Definition("Stage 1, stage 2", "denoising")] if two_stage else []),
         *(Definition(name.capitalize(), TIME_DEFINITIONS[name]) for name in ("load", "export", "wall")),
         Definition("Mean step", "of each stage without its first step, which also compiles what the stage needs"),
     )
@@ -126,7 +127,7 @@ def memory_definitions(results: Results) -> tuple[Definition, ...]:
     sources = sorted({record.memory.footprint_source for record in results.records} - {None}, key=str)
     process = "the most the case's process ever held"
     if sources:
-        process += f" ({', '.join(str(source) for source in sources)})"
+        process += f": {', '.join(str(source) for source in sources)}"
     return (
         Definition("Process", process),
         Definition("GiB", "1,073,741,824 bytes (2³⁰)"),

@@ -41,8 +41,10 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 def make_folder(path: Path) -> None:
     """Raises ResourceError when it cannot be made."""
-    with resource_errors(path):
+    try:
         path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise as_resource_error(error, path) or _unwritable(error, path) from error
 
 
 @contextmanager
@@ -63,9 +65,14 @@ def as_resource_error(error: BaseException, path: Path) -> ResourceError | None:
         return full
     number = getattr(error, "errno", None)
     if number in _FORBIDDEN or isinstance(error, FileExistsError | NotADirectoryError):
-        reason = os.strerror(number) if number is not None else str(error)
-        return ResourceError(f"{path}: cannot be written ({reason})", hint="Choose a folder that you may write to.")
+        return _unwritable(error, path)
     return None
+
+
+def _unwritable(error: BaseException, path: Path) -> ResourceError:
+    number = getattr(error, "errno", None)
+    reason = os.strerror(number) if number is not None else str(error)
+    return ResourceError(f"{path}: cannot be written ({reason})", hint="Choose a folder that you may write to.")
 
 
 def disk_full(error: BaseException, path: Path) -> ResourceError | None:
@@ -75,7 +82,7 @@ def disk_full(error: BaseException, path: Path) -> ResourceError | None:
         return None
     return ResourceError(
         f"{path}: cannot be written, the disk is full ({os.strerror(number)})",
-        hint="Free some space, or put the runs elsewhere with --runs.",
+        hint="Free some space, or put runs and pages elsewhere with --runs and --reports.",
     )
 
 

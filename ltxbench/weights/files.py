@@ -15,6 +15,10 @@ GEMMA = "gemma-3-12b-it-qat-q4_0-unquantized"
 GEMMA_4BIT = "gemma-3-12b-it-qat-4bit"
 
 
+FROM_DISK = ", from disk"
+"""Ends the kind of random weights that were written as files first."""
+
+
 class RandomWeights(Frozen):
     """Weights that no file holds: they are drawn where and when they are needed."""
 
@@ -27,7 +31,7 @@ class WeightFiles(Frozen):
     """Paths in the official layout. None: this set does not have it, and no case may need it."""
 
     kind: str
-    """tiny, official, random, or the folder's name."""
+    """tiny, official, random, or the folder as it was given."""
     synthetic: bool
     distilled: Path | None
     """Unified checkpoint: transformer, connectors, text projection, VAE."""

@@ -28,6 +28,7 @@ from ltxbench.weights.registry import needed as models_of
 from ltxbench.weights.registry import registry
 from ltxbench.weights.sha256 import Sha256Cache
 from ltxbench.weights.tiny import ensure_tiny
+from ltxbench.weights.tiny.store import MARKER as TINY_MARKER
 
 TINY, OFFICIAL, RANDOM = "tiny", "official", "random"
 RANDOM_SEED = 20260106
@@ -54,18 +55,30 @@ def resolve(spec: str, needed: Iterable[Case], *, from_disk: bool = False) -> We
 
     Only what the cases read has to be there. Raises WeightsError that names what is missing and how to get it.
     """
-    names = models_of(needed)
+    cases = list(needed)
+    names = models_of(cases)
     kind, _, size = spec.partition(":")
     if from_disk and kind != RANDOM:
         raise UsageError(
             f"--from-disk is for random weights; {spec!r} are files already",
             hint="Leave it out, or give --weights random.",
         )
+    _check_loras(cases)
     if spec == TINY:
         return ensure_tiny(cache_folder())
     if kind == RANDOM:
         return _random(size or DEFAULT, names, from_disk)
     return _official(names) if spec == OFFICIAL else _folder(spec, names)
+
+
+def _check_loras(cases: Iterable[Case]) -> None:
+    for case in cases:
+        for lora in case.loras:
+            if not Path(lora.path).is_file():
+                raise WeightsError(
+                    f"case {case.name}: {lora.path}: no such LoRA file",
+                    hint="A path in `loras` is relative to the folder that ltxbench is started in.",
+                )
 
 
 def _random(size: str, names: list[str], from_disk: bool) -> WeightFiles:
@@ -118,15 +131,17 @@ def _folder(spec: str, names: list[str]) -> WeightFiles:
             hint=f"Expected names: {listing} (or {' or '.join(f'{name}/' for name in GEMMA_FOLDERS[1:])}, with "
             "config.json, tokenizer.json and all safetensors files).",
         )
-    return _files(folder.resolve().name or str(folder), found)
+    # A copy of the tiny set stays what it is.
+    return _files(spec, found, synthetic=(folder / TINY_MARKER).is_file())
 
 
-def _files(kind: str, found: dict[str, Path | None]) -> WeightFiles:
-    return WeightFiles(kind=kind, synthetic=False, **{role: found[name] for name, role in ROLES.items()})
+def _files(kind: str, found: dict[str, Path | None], *, synthetic: bool = False) -> WeightFiles:
+    return WeightFiles(kind=kind, synthetic=synthetic, **{role: found[name] for name, role in ROLES.items()})
 
 
 def digest(files: WeightFiles, needed: Iterable[Case] | None = None) -> str:
-    """sha256 over role and sha256 of every file, wherever the files lie; of those that the cases read, if given.
+    """sha256 over role and sha256 of every file, wherever the files lie; of those that the cases read, if given, and of
+    the LoRAs that they name.
 
     Random weights are summed up by what they are drawn from: generator, seed and sizes. Sums of files are remembered by
     size, time and inode: the first digest of the published ones reads them all.
@@ -135,9 +150,10 @@ def digest(files: WeightFiles, needed: Iterable[Case] | None = None) -> str:
         drawn = {"version": VERSION, "seed": files.random.seed, "sizes": asdict(sizes_of(files.random.size))}
         return hashlib.sha256(json.dumps(drawn, sort_keys=True).encode()).hexdigest()
     known = Sha256Cache(cache_folder())
+    cases = list(needed) if needed is not None else None
     roles = [role for role in ROLES.values() if getattr(files, role) is not None]
-    if needed is not None:
-        wanted = {ROLES[name] for name in models_of(needed)}
+    if cases is not None:
+        wanted = {ROLES[name] for name in models_of(cases)}
         roles = [role for role in roles if role in wanted]
     lines = []
     for role in roles:
@@ -147,4 +163,6 @@ def digest(files: WeightFiles, needed: Iterable[Case] | None = None) -> str:
             lines += [f"{role}/{part.name} {known.of(part)}\n" for part in parts]
         else:
             lines.append(f"{role} {known.of(path)}\n")
+    loras = dict.fromkeys(lora.path for case in cases or () for lora in case.loras)
+    lines += [f"lora {known.of(Path(path))}\n" for path in loras]
     return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -153,3 +153,13 @@ def test_more_than_a_thousand_written_cases_are_refused() -> None:
     assert "`cases` has 1,001 items; at most 1,000 are allowed" in complaint(
         "cases: [" + ", ".join(f"{{name: c{i}}}" for i in range(1001)) + "]"
     )
+
+
+def test_one_of_a_kind_is_singular_in_titles() -> None:
+    result = matrix(HEAD + "defaults: {model: dev}\nsweep: {steps: [1, 21], frames: [1, 9]}")
+    assert [case.title for case in result.cases] == [
+        "1 step, 1 frame",
+        "1 step, 9 frames",
+        "21 steps, 1 frame",
+        "21 steps, 9 frames",
+    ]

@@ -289,3 +289,43 @@ def test_each_case_is_once_in_the_videos_and_once_in_the_stills_three_to_a_row()
         "Two-stage",
         "High resolution",
     ]
+
+
+def test_a_warning_is_a_note_on_its_case_and_equal_ones_are_told_once() -> None:
+    cases = [case.model_copy(update={"warning": "Too hot.", "notes": ("Mind it.",)}) for case in BEAVER[:4]]
+    matrix = make_matrix(cases).model_copy(update={"warnings": (f"{cases[0].name}: hot", "general")})
+    records = tuple(make_record(case, number) for number, case in enumerate(cases[:3], start=1))
+    page = render(build(Results(make_run(matrix), records), {}, []))
+    assert page.count("> **Note on #1–#4**: ⚠ Too hot.") == page.count("> **Note on #1–#4**: Mind it.") == 1
+    assert "> **Note on the matrix**: general" in page
+    assert ": hot" not in page
+
+
+def test_one_frame_and_one_step_are_singular() -> None:
+    case = BEAVER[1].model_copy(update={"frames": 1, "steps": 1})
+    results = Results(make_run(make_matrix([case])), (golden_page.with_video(make_record(case, 1)),))
+    page = render(build(results, {case.name: Media("run/dev.mp4")}, []))
+    assert "All videos: 1 frame, " in page
+    assert "768x512, 1 frame at 24 fps" in page
+    assert "dev, 1 step, CFG" in page
+
+
+def test_the_commands_of_random_weights_from_disk_run_as_they_are_written() -> None:
+    record = make_record(BEAVER[0], 1)
+    run = make_run(make_matrix([record.case]))
+    weights = run.weights.model_copy(update={"kind": "random:small, from disk", "synthetic": True})
+    page = render(build(Results(run.model_copy(update={"weights": weights}), (record,)), {}, []))
+    assert "--case distilled --weights random:small --from-disk\n" in page
+    assert "WEIGHTS=random:small ARGS=--from-disk\n" in page
+
+
+def test_a_case_without_a_second_stage_defines_none() -> None:
+    assert "Stage 1, stage 2" not in page_of([make_record(BEAVER[0], 1)])
+
+
+def test_a_matrix_outside_of_the_folder_is_run_by_its_file() -> None:
+    record = make_record(BEAVER[0], 1)
+    matrix = make_matrix([record.case]).model_copy(update={"source": "my files/odd.yaml"})
+    page = render(build(Results(make_run(matrix), (record,)), {}, []))
+    assert "make bench MATRIX='my files/odd.yaml'\n" in page
+    assert f"make report MATRIX={matrix.name}\n" in page

@@ -86,7 +86,9 @@ def test_no_words_overlap_and_all_are_inside_and_large_enough(words_of_plots: Wo
 def test_every_case_is_named_in_every_plot(words_of_plots: Words) -> None:
     records, plots = words_of_plots
     for name, (_, shown) in plots.items():
-        missing = {str(record.number) for record in records} - {text.get_text().split(" ")[0] for text in shown}
+        missing = {str(record.number) for record in records} - {
+            text.get_text().split(" ")[0].lstrip("#") for text in shown
+        }
         assert not missing, (name, missing)
 
 
@@ -130,12 +132,12 @@ def test_a_case_has_one_colour_whatever_else_is_drawn() -> None:
 def test_strange_titles_are_drawn_as_text(tmp_path: Path) -> None:
     case = BEAVER[0].model_copy(update={"title": "$x^2$ 河狸 \\frac{ 50% _a"})
     records = [make_record(case, 1)]
-    assert style.label(1, case.title) == "1 $x^2$ □□ \\frac{ 50% _a"
+    assert style.label(1, case.title) == "#1 $x^2$ □□ \\frac{ 50% _a"
     draw_all(Results(make_run(make_matrix([case])), tuple(records), series_of(records)), tmp_path / "plots")
 
 
 def test_a_long_title_is_shortened() -> None:
-    assert style.label(3, "x" * 50, 10) == "3 xxxxxxxxx…"
+    assert style.label(3, "x" * 50, 10) == "#3 xxxxxxxxx…"
 
 
 def test_equal_figures_zero_durations_and_one_step_are_drawn(tmp_path: Path) -> None:
@@ -173,3 +175,25 @@ def test_a_series_with_gaps_is_drawn(tmp_path: Path) -> None:
 def test_the_front_is_what_nothing_beats() -> None:
     points = [(1.0, 9.0), (2.0, 5.0), (3.0, 7.0), (2.0, 5.0), (4.0, 5.0), (5.0, 1.0)]
     assert tradeoff.front(points) == [0, 1, 3, 5]
+
+
+def test_a_few_bytes_less_win_no_ring() -> None:
+    fast, slow = make_record(BEAVER[0], 1), make_record(BEAVER[1], 2)
+    peak = fast.memory.mlx_peak_bytes
+    assert peak is not None
+    leaner = slow.model_copy(update={"memory": slow.memory.model_copy(update={"mlx_peak_bytes": peak - 8})})
+    drawn = tradeoff.draw([fast, leaner])
+    ringed = drawn.axes[0].collections[-1].get_offsets()
+    assert len(np.asarray(ringed)) == 1
+
+
+def test_the_memory_axis_holds_the_highest_panel_wherever_it_is() -> None:
+    records = [make_record(case, number) for number, case in enumerate(BEAVER[:3], start=1)]
+    time = np.arange(10.0)
+    series = {
+        record.case.name: MemorySeries(time, np.full(10, scale * GIB), np.full(10, 2 * scale * GIB))
+        for record, scale in zip(records, (1.0, 5.0, 3.0), strict=True)
+    }
+    figure = memory.draw(records, series)
+    low, high = figure.axes[0].get_ylim()
+    assert (low, high > 10) == (0, True)

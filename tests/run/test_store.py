@@ -10,7 +10,7 @@ import pytest
 from ltxbench.errors import ResourceError, ResultError
 from ltxbench.matrix.case import Matrix
 from ltxbench.run import store
-from ltxbench.run.files import replacing, write_atomically
+from ltxbench.run.files import make_folder, replacing, write_atomically
 from ltxbench.run.records import (
     CaseRecord,
     Machine,
@@ -270,3 +270,8 @@ def test_a_read_only_folder_is_a_resource_error(tmp_path):
 def test_a_matrix_name_that_leads_elsewhere_is_refused(tmp_path, matrix):
     with pytest.raises(ResultError, match="cannot name"):
         store.create(tmp_path, run_record(matrix.model_copy(update={"name": "../up"})))
+
+
+def test_a_folder_that_the_system_refuses_for_any_reason_is_a_resource_error(tmp_path):
+    with pytest.raises(ResourceError, match="cannot be written"):
+        make_folder(tmp_path / ("n" * 300))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ltxbench.errors import WeightsError
-from ltxbench.matrix.case import Case, LoraUse, Model
+from ltxbench.matrix.case import Case, ExtraLora, LoraUse, Model
 from ltxbench.weights import hub_cache, notes
 from ltxbench.weights.cache import cache_folder
 from ltxbench.weights.files import DEV, DISTILLED, GEMMA, UPSCALER, WeightFiles
@@ -38,7 +38,7 @@ def _folder(tiny: WeightFiles) -> Path:
 
 def test_a_folder_with_the_official_names_is_taken(tiny: WeightFiles) -> None:
     files = resolve(str(_folder(tiny)), [EVERYTHING])
-    assert (files.kind, files.synthetic) == (_folder(tiny).name, False)
+    assert files.kind == str(_folder(tiny))
     assert (files.dev, files.gemma, files.upscaler) == (tiny.dev, tiny.gemma, tiny.upscaler)
 
 
@@ -153,3 +153,26 @@ def test_the_cache_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_
     assert cache_folder() == tmp_path / "xdg" / "ltxbench"
     monkeypatch.setattr("sys.platform", "darwin")
     assert cache_folder() == tmp_path / "Library" / "Caches" / "ltxbench"
+
+
+def test_a_missing_lora_is_told_before_anything_runs(tmp_path: Path, tiny: WeightFiles) -> None:
+    case = DISTILLED_CASE.model_copy(update={"loras": (ExtraLora(path=str(tmp_path / "mine.safetensors")),)})
+    with pytest.raises(WeightsError, match=r"case distilled: .*mine\.safetensors: no such LoRA file"):
+        resolve("tiny", [DISTILLED_CASE, case])
+
+
+def test_the_digest_counts_the_loras_of_the_cases(tmp_path: Path, tiny: WeightFiles) -> None:
+    file = tmp_path / "mine.safetensors"
+    file.write_bytes(b"one")
+    case = DISTILLED_CASE.model_copy(update={"loras": (ExtraLora(path=str(file)),)})
+    first = digest(tiny, [case])
+    assert first != digest(tiny, [DISTILLED_CASE])
+    file.write_bytes(b"three")
+    assert digest(tiny, [case]) != first
+
+
+def test_a_folder_made_of_the_tiny_set_stays_synthetic(tmp_path: Path, tiny: WeightFiles) -> None:
+    assert resolve(str(_folder(tiny)), [DISTILLED_CASE]).synthetic
+    (tmp_path / DISTILLED).symlink_to(_folder(tiny) / DISTILLED)
+    (tmp_path / GEMMA).symlink_to(_folder(tiny) / GEMMA)
+    assert not resolve(str(tmp_path), [DISTILLED_CASE]).synthetic

@@ -49,6 +49,8 @@ def draw(records: Sequence[CaseRecord], memory: Mapping[str, MemorySeries]) -> F
     for axis, record in zip(axes, records, strict=False):
         shaded |= {part.phase for part in record.phases}
         _panel(axis, record, memory[record.case.name], 40 if columns < 3 else 26)
+    # Last: a limit set by hand ends the scaling to what other panels draw.
+    figure.axes[0].set_ylim(bottom=0)
     for place, axis in enumerate(figure.axes):
         if place >= len(records):
             axis.remove()
@@ -74,7 +76,6 @@ def _panel(axis: Axes, record: CaseRecord, series: MemorySeries, title_length: i
             time, kept = thinned(series.time_s, values)
             axis.plot(time, kept / fmt.GIB, color=colour, linewidth=1.2)
     axis.set_title(style.label(record.number, record.case.title, title_length), loc="left", fontsize=style.SMALL_PT)
-    axis.set_ylim(bottom=0)
     end = max([float(series.time_s[-1]), *(part.start_s + part.duration_s for part in record.phases)])
     axis.set_xlim(0, end or 1)
     axis.locator_params(axis="x", nbins=5)

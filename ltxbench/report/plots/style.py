@@ -130,13 +130,13 @@ def _luminance(shade: tuple[float, float, float]) -> float:
 
 
 def label(number: int, title: str, limit: int = 32) -> str:
-    """`6 Dev + LoRA + Upscaler`, shortened, with a box for what the font does not have."""
+    """`#6 Dev + LoRA + Upscaler`, shortened, with a box for what the font does not have."""
     words = " ".join(title.split())
     if len(words) > limit:
         words = words[: limit - 1].rstrip() + "…"
     glyphs = _glyphs()
     drawable = "".join(letter if ord(letter) in glyphs else "\u25a1" for letter in words)
-    return f"{number} {drawable}".strip()
+    return f"#{number} {drawable}".strip()
 
 
 @cache

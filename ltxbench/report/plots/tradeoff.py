@@ -25,7 +25,7 @@ def has_data(record: CaseRecord) -> bool:
 def caption(count: int) -> str:
     text = (
         "Further left is faster, further down needs less memory; the memory axis need not start at 0. "
-        "Ringed: no other case is better at both."
+        "Ringed: no other case is at least as good at both and better at one, as the table prints them."
     )
     if count > style.MANY:
         return text + " Only those carry their number."
@@ -36,7 +36,7 @@ def draw(records: Sequence[CaseRecord]) -> Figure:
     points = [_point(record) for record in records]
     figure = style.new_figure(4.2 if len(records) <= style.FEW else 5.6)
     axis = figure.subplots()
-    best = front(points)
+    best = front([_printed(record) for record in records])
     few = len(records) <= style.FEW
     colours = [style.colour(record.number) if few else style.PALETTE[0] for record in records]
     axis.scatter([x for x, _ in points], [y for _, y in points], c=colours, s=30 if few else 16, zorder=3)
@@ -72,6 +72,12 @@ def _point(record: CaseRecord) -> tuple[float, float]:
     assert record.times.generation_s is not None
     assert record.memory.mlx_peak_bytes is not None
     return record.times.generation_s, record.memory.mlx_peak_bytes / fmt.GIB
+
+
+def _printed(record: CaseRecord) -> tuple[float, float]:
+    """As precise as the tables: a few bytes less is no better."""
+    time_s, peak = _point(record)
+    return fmt.significant(time_s, 3), float(fmt.plain_gib(peak * fmt.GIB))
 
 
 def _limits(axis: Axes, points: Sequence[tuple[float, float]]) -> None:

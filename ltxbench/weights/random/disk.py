@@ -48,7 +48,7 @@ def ensure_files(weights: RandomWeights, names: Iterable[str], cache: Path) -> W
         ) from None
     places = {name: folder / NAMES[name] if name in wanted else None for name in NAMES}
     return WeightFiles(
-        kind=f"{kind_of(weights)}, from disk",
+        kind=f"{kind_of(weights)}{files.FROM_DISK}",
         synthetic=True,
         distilled=places["distilled"],
         dev=places["dev"],
