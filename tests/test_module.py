@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from ltxbench.errors import UsageError, WeightsError
+from ltxbench.errors import ResourceError, UsageError, WeightsError
 from ltxbench.model.checkpoint import Checkpoint
 from ltxbench.model.component_tensors import COMPONENTS, describe
 from ltxbench.model.components import RUNNERS, read_tensors, run
@@ -115,7 +115,28 @@ def test_hidden_states_are_projected_before_the_connector(tiny: WeightFiles) -> 
     [
         ({"context": None}, "transformer needs a tensor context [B,S,D]"),
         ({"contxt": array(1)}, "transformer takes no tensor contxt"),
-        ({"sigma": array(1, 1, 1)}, "tensor sigma has shape (1, 1, 1), expected [B] or [B,N]"),
+        ({"sigma": array(1, 1, 1)}, "tensor sigma has shape (1, 1, 1), expected [] or [B] or [B,N]"),
+        (
+            {"sigma": array(1, 11)},
+            "tensor sigma has shape (1, 11), expected [] or [B] or [B,N] with N = 12, as in latent",
+        ),
+        (
+            {"context": array(2, 8, 128)},
+            "tensor context has shape (2, 8, 128), expected [B,S,D] with B = 1, as in latent",
+        ),
+        (
+            {"context": array(1, 8, 127)},
+            "tensor context has shape (1, 8, 127), expected [B,S,D] with D = 128, the model's",
+        ),
+        (
+            {"latent": array(1, 127, 2, 2, 3)},
+            "tensor latent has shape (1, 127, 2, 2, 3), expected [B,C,F,H,W] or [B,N,C] with C = 128, the model's",
+        ),
+        ({"latent": array(1, 128, 0, 2, 3)}, "tensor latent has shape (1, 128, 0, 2, 3): it is empty"),
+        ({"positions": array(1, 2, 12, 2)}, "tensor positions has shape (1, 2, 12, 2), expected [B,3,N,2]"),
+        ({"fps": np.array(0.0)}, "tensor fps is 0, expected a positive number"),
+        ({"fps": np.array(np.nan)}, "tensor fps is nan, expected a number"),
+        ({"skip_self_attention": np.array([0.5])}, "tensor skip_self_attention is [0.5], expected whole numbers"),
     ],
 )
 def test_tensors_that_do_not_fit_are_named(
@@ -126,6 +147,38 @@ def test_tensors_that_do_not_fit_are_named(
     with pytest.raises(UsageError) as caught:
         run("transformer", Checkpoint(weights("transformer", tiny)), arrays, mx.float32)
     assert caught.value.message == message
+
+
+def test_one_noise_level_serves_every_sample_and_token(tiny: WeightFiles) -> None:
+    checkpoint = Checkpoint(weights("transformer", tiny))
+    both = {"latent": mx.array(array(2, 128, 1, 2, 2)), "context": mx.array(array(2, 4, 128))}
+    levels = (mx.array(0.5), mx.full((1,), 0.5), mx.full((2,), 0.5), mx.full((2, 1), 0.5), mx.full((2, 4), 0.5))
+    outputs = [
+        np.array(run("transformer", checkpoint, both | {"sigma": level}, mx.float32)["velocity"]) for level in levels
+    ]
+    assert all(np.allclose(output, outputs[0], atol=1e-5) for output in outputs)
+
+
+@pytest.mark.parametrize("sigmas", [[1.0], [1.0, 0.0, 0.0], [1.0, np.nan, 0.0]])
+def test_noise_levels_that_no_step_can_leave_are_refused(sigmas: list[float], tiny: WeightFiles) -> None:
+    given = {key: mx.array(value.astype(np.float32)) for key, value in INPUTS["denoise"].items()}
+    with pytest.raises(UsageError, match=r"sigmas is .* two or more numbers, only the last of them 0"):
+        run("denoise", Checkpoint(weights("denoise", tiny)), given | {"sigmas": mx.array(sigmas)}, mx.float32)
+
+
+def test_a_tile_that_is_no_whole_number_is_refused(tiny: WeightFiles) -> None:
+    given = {"latent": mx.array(array(1, 128, 1, 2, 2)), "tile_pixels": mx.array(96.5)}
+    with pytest.raises(UsageError, match=r"tensor tile_pixels is 96\.5, expected a whole number"):
+        run("vae-decoder", Checkpoint(weights("vae-decoder", tiny)), given, mx.float32)
+
+
+def test_an_output_that_cannot_be_written_is_said_before_the_work(tiny: WeightFiles, tmp_path: Path) -> None:
+    save_file(INPUTS["vae-decoder"], tmp_path / "in.safetensors")
+    paths = ("--weights", weights("vae-decoder", tiny), "--inputs", tmp_path / "in.safetensors")
+    result = call("vae-decoder", *paths, "--output", tmp_path / "none" / "out.safetensors")
+    assert result.returncode == ResourceError.exit_code
+    assert "not a file that can be written" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_an_unknown_component_ends_with_the_usage_code(tiny: WeightFiles, tmp_path: Path) -> None:

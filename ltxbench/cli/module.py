@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from ltxbench.errors import UsageError
+from ltxbench.errors import ResourceError, UsageError
 from ltxbench.model.component_tensors import COMPONENTS, describe
 
 
@@ -41,6 +41,7 @@ def module(
     _preload_fast_blas()
     import mlx.core as mx
     import numpy as np
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     from ltxbench.model.checkpoint import Checkpoint
@@ -48,9 +49,15 @@ def module(
 
     if not inputs.is_file():
         raise UsageError(f"{inputs}: no such file")
+    if output.is_dir() or not output.parent.is_dir():  # said before the work is done
+        raise ResourceError(f"{output}: not a file that can be written", hint="Give a file in a folder that exists.")
     result = run(name, Checkpoint(weights), read_tensors(inputs), getattr(mx, dtype.value))
     # safetensors stores an array as it lies in memory, and this one may be transposed.
-    save_file({key: np.ascontiguousarray(np.array(array)) for key, array in result.items()}, output)
+    arrays = {key: np.ascontiguousarray(np.array(array)) for key, array in result.items()}
+    try:
+        save_file(arrays, output)
+    except (SafetensorError, OSError) as error:
+        raise ResourceError(f"{output}: cannot be written ({error})") from None
     for key, array in result.items():
         print(f"{output}: {key} {list(array.shape)}")
 

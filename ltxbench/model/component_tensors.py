@@ -13,8 +13,11 @@ from dataclasses import dataclass
 class Tensor:
     name: str
     shape: str
+    """Sizes by name; one that two tensors share must be the same in both."""
     meaning: str
     optional: bool = False
+    repeats: bool = False
+    """A size of 1 serves all samples or tokens."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,20 @@ COMPONENTS = (
         (
             Tensor("latent", "[B,C,F,H,W] or [B,N,C]", "noisy latent; as tokens it needs positions"),
             CONTEXT,
-            Tensor("sigma", "[B] or [B,N]", "noise level in 0..1; multiplied by timestep_scale_multiplier inside"),
+            Tensor(
+                "sigma",
+                "[] or [B] or [B,N]",
+                "noise level in 0..1; multiplied by timestep_scale_multiplier inside",
+                repeats=True,
+            ),
             FPS,
-            Tensor("positions", "[B,3,N,2]", "start and end of each token: seconds, pixels, pixels", optional=True),
+            Tensor(
+                "positions",
+                "[B,3,N,2]",
+                "start and end of each token: seconds, pixels, pixels",
+                optional=True,
+                repeats=True,
+            ),
             Tensor("skip_self_attention", "[K]", "blocks whose self-attention passes V through (STG)", optional=True),
         ),
         Tensor("velocity", "as latent", "predicted velocity"),
@@ -71,13 +85,13 @@ COMPONENTS = (
             Tensor("tile_frames", "[]", "0 or absent: not tiled in time", optional=True),
             Tensor("overlap_frames", "[]", "24 when absent", optional=True),
         ),
-        Tensor("video", "[B,3,8(F-1)+1,32H,32W]", "nominally in -1..1"),
+        Tensor("video", "[B,RGB,8(F-1)+1,32H,32W]", "nominally in -1..1"),
     ),
     Component(
         "vae-encoder",
         "video to latent",
         f"{UNIFIED} vae.encoder.* and vae.per_channel_statistics.*",
-        (Tensor("video", "[B,3,8(F-1)+1,32H,32W]", "in -1..1"),),
+        (Tensor("video", "[B,RGB,8(F-1)+1,32H,32W]", "in -1..1"),),
         Tensor("latent", "[B,C,F,H,W]", "normalised means"),
     ),
     Component(
@@ -97,9 +111,9 @@ COMPONENTS = (
         "a whole denoising loop",
         f"{UNIFIED} the video keys under model.diffusion_model.*",
         (
-            Tensor("latent", "[1,C,F,H,W]", "start value at the first noise level: pure noise when that is 1"),
+            Tensor("latent", "[B,C,F,H,W]", "start value at the first noise level: pure noise when that is 1"),
             CONTEXT,
-            Tensor("negative_context", "[1,S,D]", "needed when cfg is not 1", optional=True),
+            Tensor("negative_context", "[B,T,D]", "needed when cfg is not 1", optional=True),
             Tensor("sigmas", "[steps+1]", "noise levels, falling; the last may be 0"),
             FPS,
             Tensor("cfg", "[]", "classifier-free guidance; 1 (off) when absent", optional=True),
@@ -107,7 +121,7 @@ COMPONENTS = (
             Tensor("stg_blocks", "[K]", "blocks perturbed for it", optional=True),
             Tensor("rescale", "[]", "0 (off) to 1", optional=True),
         ),
-        Tensor("latent", "[1,C,F,H,W]", "latent at the last noise level"),
+        Tensor("latent", "[B,C,F,H,W]", "latent at the last noise level"),
     ),
 )
 

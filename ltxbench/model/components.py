@@ -13,11 +13,13 @@ from safetensors import deserialize
 
 from ltxbench.errors import UsageError
 from ltxbench.model.checkpoint import Checkpoint
-from ltxbench.model.component_tensors import COMPONENTS, Component
+from ltxbench.model.component_inputs import Inputs
+from ltxbench.model.component_tensors import COMPONENTS
 from ltxbench.model.connector import Connector
 from ltxbench.model.denoise import denoise, pack, unpack
 from ltxbench.model.features import FeatureExtractor, normalize
 from ltxbench.model.guidance import Guidance
+from ltxbench.model.schedule import Sigmas
 from ltxbench.model.transformer import Conditioning, VideoTransformer
 from ltxbench.model.upsampler import LatentUpsampler
 from ltxbench.model.vae.decoder import VideoDecoder
@@ -55,37 +57,6 @@ def _numpy(name: str, view: Mapping[str, Any]) -> npt.NDArray[Any]:
     return values.astype(np.float32) if values.dtype == np.float64 else values
 
 
-class Inputs:
-    """The given tensors of one component, checked by name and number of dimensions."""
-
-    def __init__(self, component: Component, tensors: Mapping[str, mx.array]) -> None:
-        known = {tensor.name: tensor for tensor in component.inputs}
-        takes = ", ".join(known)
-        if unknown := sorted(tensors.keys() - known.keys()):
-            raise UsageError(f"{component.name} takes no tensor {unknown[0]}", hint=f"It takes {takes}.")
-        for name, tensor in known.items():
-            if name not in tensors and not tensor.optional:
-                raise UsageError(f"{component.name} needs a tensor {name} {tensor.shape}", hint=f"It takes {takes}.")
-        for name, array in tensors.items():
-            allowed = {shape.count(",") + 1 if shape != "[]" else 0 for shape in known[name].shape.split(" or ")}
-            scalar = allowed == {0} and array.size == 1
-            if array.ndim not in allowed and not scalar:
-                raise UsageError(f"tensor {name} has shape {array.shape}, expected {known[name].shape}")
-        self._tensors = dict(tensors)
-
-    def __getitem__(self, name: str) -> mx.array:
-        return self._tensors[name]
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._tensors
-
-    def number(self, name: str, default: float) -> float:
-        return float(np.array(self._tensors[name].astype(mx.float32)).item()) if name in self._tensors else default
-
-    def indices(self, name: str) -> tuple[int, ...]:
-        return tuple(cast("list[int]", self._tensors[name].tolist())) if name in self._tensors else ()
-
-
 def run(name: str, weights: Checkpoint, tensors: Mapping[str, mx.array], dtype: mx.Dtype) -> dict[str, mx.array]:
     """The component's output under its documented name, in float32.
 
@@ -113,11 +84,13 @@ def _connector(weights: Checkpoint, inputs: Inputs, dtype: mx.Dtype) -> mx.array
 
 def _transformer(weights: Checkpoint, inputs: Inputs, dtype: mx.Dtype) -> mx.array:
     transformer = VideoTransformer.from_checkpoint(weights, dtype)
+    inputs.expect(C=transformer.config.in_channels, D=transformer.config.caption_channels)
     latent = inputs["latent"]
     grid = cast("tuple[int, int, int]", tuple(latent.shape[2:])) if latent.ndim == 5 else None
     conditioning = _conditioning(transformer, inputs, grid)
     tokens = latent if grid is None else pack(latent)
-    sigma, skip = inputs["sigma"], inputs.indices("skip_self_attention")
+    sigma = inputs["sigma"] if inputs["sigma"].ndim else inputs["sigma"][None]
+    skip = inputs.indices("skip_self_attention")
     velocity = transformer(tokens, sigma, conditioning, skip_self_attention=skip)
     return velocity if grid is None else unpack(velocity, grid)
 
@@ -129,19 +102,22 @@ def _conditioning(
         return transformer.prepare_at(inputs[context], np.array(inputs["positions"].astype(mx.float32)))
     if grid is None:
         raise UsageError("a latent given as tokens needs positions")
-    return transformer.prepare(inputs[context], grid, inputs.number("fps", 24))
+    fps = inputs.number("fps", 24)
+    if fps <= 0:
+        raise UsageError(f"tensor fps is {fps:g}, expected a positive number")
+    return transformer.prepare(inputs[context], grid, fps)
 
 
 def _decoder(weights: Checkpoint, inputs: Inputs, dtype: mx.Dtype) -> mx.array:
     decoder = VideoDecoder.from_checkpoint(weights, dtype)
-    pixels, frames = int(inputs.number("tile_pixels", 0)), int(inputs.number("tile_frames", 0))
+    pixels, frames = inputs.whole("tile_pixels", 0), inputs.whole("tile_frames", 0)
     if not pixels and not frames:
         return decoder.decode(inputs["latent"])
     tiling = TilingConfig(
         tile_pixels=pixels or None,
-        overlap_pixels=int(inputs.number("overlap_pixels", OFFICIAL.overlap_pixels)),
+        overlap_pixels=inputs.whole("overlap_pixels", OFFICIAL.overlap_pixels),
         tile_frames=frames or None,
-        overlap_frames=int(inputs.number("overlap_frames", OFFICIAL.overlap_frames)),
+        overlap_frames=inputs.whole("overlap_frames", OFFICIAL.overlap_frames),
     )
     return mx.moveaxis(mx.concatenate(list(decode_chunks(decoder, inputs["latent"], tiling)), axis=1), -1, 1)
 
@@ -154,6 +130,7 @@ def _upsampler(weights: Checkpoint, inputs: Inputs, dtype: mx.Dtype) -> mx.array
     upsampler = LatentUpsampler.from_checkpoint(weights, dtype)
     if ("mean_of_means" in inputs) != ("std_of_means" in inputs):
         raise UsageError("upsampler needs both mean_of_means and std_of_means, or neither")
+    inputs.expect(C=upsampler.config.in_channels)
     statistics = PerChannelStatistics(upsampler.config.in_channels)
     if "mean_of_means" in inputs:
         means = {"mean-of-means": inputs["mean_of_means"], "std-of-means": inputs["std_of_means"]}
@@ -163,6 +140,7 @@ def _upsampler(weights: Checkpoint, inputs: Inputs, dtype: mx.Dtype) -> mx.array
 
 def _denoise(weights: Checkpoint, inputs: Inputs, dtype: mx.Dtype) -> mx.array:
     transformer = VideoTransformer.from_checkpoint(weights, dtype)
+    inputs.expect(C=transformer.config.in_channels, D=transformer.config.caption_channels)
     guidance = Guidance(
         cfg=inputs.number("cfg", 1.0),
         stg=inputs.number("stg", 0.0),
@@ -176,12 +154,19 @@ def _denoise(weights: Checkpoint, inputs: Inputs, dtype: mx.Dtype) -> mx.array:
     tokens = denoise(
         transformer,
         pack(inputs["latent"]),
-        np.array(inputs["sigmas"].astype(mx.float32)),
+        _sigmas(inputs),
         _conditioning(transformer, inputs, grid),
         negative=negative,
         guidance=guidance,
     )
     return unpack(tokens, grid)
+
+
+def _sigmas(inputs: Inputs) -> Sigmas:
+    sigmas = np.array(inputs["sigmas"].astype(mx.float32))
+    if len(sigmas) < 2 or not np.isfinite(sigmas).all() or not sigmas[:-1].all():
+        raise UsageError(f"tensor sigmas is {sigmas.tolist()}, expected two or more numbers, only the last of them 0")
+    return sigmas
 
 
 RUNNERS: Mapping[str, Callable[[Checkpoint, Inputs, mx.Dtype], mx.array]] = {

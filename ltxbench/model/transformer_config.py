@@ -134,7 +134,12 @@ def transformer_section(config: Mapping[str, Any]) -> Mapping[str, Any]:
     section = config.get("transformer", {})
     if not isinstance(section, Mapping):
         raise WeightsError("the configuration's transformer entry is not an object")
-    return {**OFFICIAL_DEFAULTS, **section} if section else {}
+    if not section:
+        return {}
+    completed = {**OFFICIAL_DEFAULTS, **section}
+    if not completed["frequencies_precision"]:  # the official code's own default is false, which is no name
+        completed["frequencies_precision"] = OFFICIAL_DEFAULTS["frequencies_precision"]
+    return completed
 
 
 class _Fields:

@@ -193,6 +193,13 @@ def test_a_wrong_configuration_field_is_named(fields: dict[str, Any], message: s
         TransformerConfig.from_checkpoint(config(**fields), shapes)
 
 
+@pytest.mark.parametrize("stated", [False, None])
+def test_a_precision_that_is_stated_as_none_is_float32(stated: object) -> None:
+    shapes = {key.removeprefix(PREFIX): tuple(value.shape) for key, value in weights().items()}
+    read = TransformerConfig.from_checkpoint(config(frequencies_precision=stated), shapes)
+    assert read.frequencies_precision is Precision.FLOAT32
+
+
 def test_fields_that_are_left_out_have_the_official_defaults_or_follow_the_tensors() -> None:
     shapes = {key.removeprefix(PREFIX): tuple(value.shape) for key, value in weights().items()}
     read = TransformerConfig.from_checkpoint({"transformer": {"num_attention_heads": 2}}, shapes)

@@ -122,3 +122,17 @@ def test_statistics_are_undone_by_their_inverse() -> None:
 def test_a_size_that_leaves_a_rest_is_refused() -> None:
     with pytest.raises(UsageError, match="40x32 cannot be encoded"):
         encoder().encode(mx.zeros((1, 3, 1, 32, 40)))
+
+
+@pytest.mark.parametrize(("frames", "kept"), [(1, 1), (5, 1), (9, 9), (15, 9)])
+def test_frames_are_counted_in_eights_whatever_the_blocks_compress(frames: int, kept: int) -> None:
+    made = encoder(encoder_blocks=[["compress_time_res", {"multiplier": 1}]])
+    video = mx.array(noise(1, 3, frames, 8, 8))
+    latent = made.encode(video)
+    assert latent.shape == (1, 8, (kept + 1) // 2, 2, 2)
+    assert mx.array_equal(latent, made.encode(video[:, :, :kept]))
+
+
+def test_strided_convolutions_take_a_size_that_leaves_a_rest() -> None:
+    made = encoder(encoder_blocks=[["compress_space", {}], ["compress_all", {}]])
+    assert made.encode(mx.array(noise(1, 3, 9, 20, 36))).shape == (1, 8, 5, 2, 3)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import prod
+from math import lcm, prod
 from typing import Any
 
 from ltxbench.errors import WeightsError
+from ltxbench.matrix.case import TEMPORAL_COMPRESSION
 
 Stride = tuple[int, int, int]
 
@@ -140,6 +141,18 @@ class EncoderConfig:
         """Frames, rows and columns that one latent cell covers (the first cell: one frame)."""
         strides = [DOWNSAMPLING[block.name] for block in self.blocks if block.name in DOWNSAMPLING]
         return _scale(self.patch_size, strides)
+
+    @property
+    def unit(self) -> Stride:
+        """What frames beyond the first, rows and columns have to be multiples of.
+
+        The official encoder counts frames in eights whatever its blocks do. Strided convolutions take any size; where
+        cells become channels nothing may be left over.
+        """
+        if any(block.name.endswith("_res") for block in self.blocks):
+            time, height, width = self.scale
+            return lcm(TEMPORAL_COMPRESSION, time), height, width
+        return TEMPORAL_COMPRESSION, self.patch_size, self.patch_size
 
 
 def _scale(patch_size: int, strides: list[Stride]) -> Stride:

@@ -89,12 +89,12 @@ class VideoEncoder:
         """Video [B,3,frames,height,width] in [-1,1] -> normalised latent means [B,C,F,H,W] in float32.
 
         Frames beyond the last 8k+1 are left out, as in the official code. Raises UsageError for a size that is not
-        divisible by 32.
+        divisible by 32, or by what the configured blocks need.
         """
         if video.ndim != 5 or video.shape[1] != self.config.in_channels:
             raise UsageError(f"the video's shape is {video.shape}, expected [B,{self.config.in_channels},F,H,W]")
         frames, height, width = video.shape[2:]
-        time, rows, columns = self.scale
+        time, rows, columns = self.config.unit
         if height % rows or width % columns:
             raise UsageError(f"a video of {width}x{height} cannot be encoded: the size must be divisible by {rows}")
         video = video[:, :, : frames - (frames - 1) % time]
