@@ -240,6 +240,7 @@ def test_two_interrupts_stop_at_once_and_leave_no_process(driver, tmp_path):
         Script(default=CaseScript(failure=Failure(kind=Fault.KILL, amount=signal.SIGSTOP))), tmp_path / "runs"
     )
     wait_for_step(process, "a")
+    wait_until_stopped(tmp_path)
     process.send_signal(signal.SIGINT)
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)
@@ -261,6 +262,18 @@ def test_a_killed_parent_leaves_no_worker_and_its_finished_cases_whole(driver, t
     while processes_of(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not processes_of(tmp_path)
+
+
+def wait_until_stopped(folder: Path) -> None:
+    """The step is told before the fault that follows it has struck."""
+    import psutil
+
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        if any(psutil.Process(number).status() == psutil.STATUS_STOPPED for number in processes_of(folder)):
+            return
+        time.sleep(0.05)
+    raise AssertionError("the worker was not stopped")
 
 
 def processes_of(folder: Path) -> list[int]:
