@@ -103,7 +103,11 @@ def main() -> int:
 
 
 def _prepare_for_the_worst() -> None:
-    """Tracebacks when a library crashes or the parent asks where it hangs; no core file of the model's size."""
+    """Tracebacks when a library crashes or the parent asks where it hangs; no core file of the model's size.
+
+    A process that a shell put in the background ignores SIGINT, and so would this one, which inherits that.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     faulthandler.enable()
     faulthandler.register(signal.SIGUSR1, all_threads=True)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

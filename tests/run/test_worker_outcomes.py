@@ -136,6 +136,20 @@ def test_a_child_left_behind_neither_holds_the_case_up_nor_survives_it(run_case)
     assert not workers_of(os.getpid())
 
 
+def test_an_interrupt_reaches_the_child_of_a_process_in_the_background(run_case):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        interrupts = Interrupts()
+        interrupts.ask()
+        begin = time.monotonic()
+        record = run_case(script=CaseScript(pace=1.0, steps=(60.0,)), interrupts=interrupts)
+        interrupts.close()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert record.outcome is Outcome.INTERRUPTED
+    assert time.monotonic() - begin < 10
+
+
 def test_an_interrupt_that_the_child_loses_is_repeated(run_case, monkeypatch):
     sent = []
     send = subprocess.Popen.send_signal
