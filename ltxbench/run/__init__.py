@@ -1,1 +1,1 @@
-"""The running: engine, worker process, runner and store. Only the MLX engine imports MLX."""
+"""The running: engine, worker process, runner and store. Only the modules called mlx_* import MLX."""
