@@ -2,12 +2,16 @@
 
 A run is a folder:
 
-    run.json                     RunRecord
-    cases/<name>/record.json     CaseRecord
-    cases/<name>/memory.csv      the memory series, one sample a row (MEMORY_COLUMNS)
-    cases/<name>/<name>.mp4
-    cases/<name>/output.txt      what the case's process printed
-    enhance/output.txt           what the process printed that enhanced the prompt, if there was one
+    run.json                             RunRecord
+    cases/<name>/round-<n>/record.json   CaseRecord of the n-th round; round-0 is the check, timed as a whole only
+    cases/<name>/round-<n>/memory.csv    the memory series, one sample a row (MEMORY_COLUMNS)
+    cases/<name>/round-<n>/<name>.mp4    of the first round that made these frames
+    cases/<name>/round-<n>/<name>.mkv    the same frames without loss
+    cases/<name>/round-<n>/output.txt    what the case's process printed
+    cases/<name>/quality.json            what was measured on the pictures (ltxbench.quality)
+    enhance/output.txt                   what the process printed that enhanced the prompt, if there was one
+
+Until schema 2 a case ran once, and its files lay in cases/<name>/.
 """
 
 from __future__ import annotations
@@ -16,8 +20,12 @@ from enum import StrEnum
 
 from ltxbench.frozen import Frozen
 from ltxbench.matrix.case import Case, Matrix
+from ltxbench.run.conditions import Conditions, Examination
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+CHECK_ROUND = 0
+"""The round without step timer and memory sampler, which shows what these cost."""
 
 MEMORY_COLUMNS = (
     "time_s",
@@ -31,6 +39,8 @@ MEMORY_COLUMNS = (
 
 class Phase(StrEnum):
     LOAD = "load"
+    WARM_UP = "warm-up"
+    """Work done once and thrown away, so that what is timed next does not compile kernels."""
     QUANTIZE = "quantize"
     LORA = "lora"
     ENHANCE = "enhance"
@@ -51,6 +61,7 @@ class Outcome(StrEnum):
     OK = "ok"
     FAILED = "failed"
     OUT_OF_MEMORY = "out of memory"
+    WATCHDOG = "GPU watchdog"
     SIGNAL = "signal"
     TIMEOUT = "timeout"
     INTERRUPTED = "interrupted"
@@ -73,6 +84,11 @@ class PhaseRecord(Frozen):
     """Cache at the phase's end."""
     footprint_bytes: int | None = None
     """The process's own footprint at the phase's end."""
+    device_bytes: int | None = None
+    """The GPU's own counter for this process at the phase's end, where the GPU has memory of its own."""
+    swapped_out_bytes: int | None = None
+    """By the whole machine during the phase."""
+    energy_j: float | None = None
 
 
 class StepRecord(Frozen):
@@ -83,6 +99,7 @@ class StepRecord(Frozen):
     forwards: int
     start_s: float
     step_s: float
+    energy_j: float | None = None
 
 
 class Times(Frozen):
@@ -115,11 +132,27 @@ class MemoryRecord(Frozen):
     longest_gap_s: float | None = None
     sampler_cpu_s: float | None = None
     """CPU time that the sampling itself took."""
+    device_peak_bytes: int | None = None
+    """The highest of the GPU's own counter for this process."""
+    device_source: str | None = None
+    swapped_out_bytes: int | None = None
+    """By the whole machine while the case ran."""
+
+
+class EnergyRecord(Frozen):
+    source: str
+    """Which counter, and of what: a GPU, a package, a whole machine."""
+    resolution_s: float | None = None
+    """How often the counter moves; figures of shorter stretches are absent."""
+    total_j: float | None = None
+    generation_j: float | None = None
+    idle_power_w: float | None = None
+    """Measured before the first case."""
 
 
 class VideoRecord(Frozen):
-    file: str
-    """Relative to the case's folder."""
+    file: str | None
+    """Relative to the round's folder; None where an earlier round made the same frames and keeps them."""
     width: int
     height: int
     frames: int
@@ -127,6 +160,10 @@ class VideoRecord(Frozen):
     size_bytes: int
     frames_sha256: str
     """Of the decoded uint8 frames [F,H,W,3], before the mp4 encoder."""
+    frame_sha256: tuple[str, ...] = ()
+    """Of each frame [H,W,3]."""
+    lossless: str | None = None
+    """The frames without loss (FFV1), where they were kept."""
 
 
 class Failure(Frozen):
@@ -140,6 +177,10 @@ class CaseRecord(Frozen):
     case: Case
     number: int
     """From 1, in the matrix's order."""
+    round: int = 1
+    """From 1; CHECK_ROUND is the one without instruments."""
+    identity: str | None = None
+    """sha256 of the resolved case, the code and the weights: what a resumed run trusts (run.identity)."""
     outcome: Outcome
     failure: Failure | None = None
     started_utc: str
@@ -147,6 +188,11 @@ class CaseRecord(Frozen):
     memory: MemoryRecord = MemoryRecord()
     phases: tuple[PhaseRecord, ...] = ()
     steps: tuple[StepRecord, ...] = ()
+    cold_steps: tuple[StepRecord, ...] = ()
+    """The warm-up's: the first of each stage, in a process that had not run it before."""
+    energy: EnergyRecord | None = None
+    before: Conditions | None = None
+    after: Conditions | None = None
     video: VideoRecord | None = None
     facts: dict[str, str | int | float | bool | None] = {}
     """What the engine reports about itself: dtype, noise_sha256, latent_sha256, lora_pairs, blas, ..."""
@@ -200,6 +246,32 @@ class EnhancementRecord(Frozen):
     duration_s: float
 
 
+class Schedule(Frozen):
+    """In which order the cases ran, and what stood between them."""
+
+    repeats: int = 1
+    order: tuple[tuple[str, ...], ...] = ()
+    """Names by round."""
+    order_seed: int | None = None
+    """None: every round in the matrix's order."""
+    warm_up: bool = False
+    cooldown: str | None = None
+    """As it was asked for; None without."""
+    check: bool = False
+    """Each case also ran once without step timer and memory sampler."""
+
+
+class Import(Frozen):
+    """Where figures come from that were not measured here."""
+
+    source: str
+    source_sha256: str
+    notes: tuple[str, ...] = ()
+    """What the source leaves open, in sentences for the page."""
+    as_published: dict[str, dict[str, str]] = {}
+    """By the case's name: figures in the source's own words."""
+
+
 class RunRecord(Frozen):
     schema_version: int = SCHEMA_VERSION
     id: str
@@ -214,5 +286,10 @@ class RunRecord(Frozen):
     conditioning_sha256: str | None = None
     enhancement: EnhancementRecord | None = None
     matmul: MatmulRate | None = None
+    schedule: Schedule = Schedule()
+    examination: Examination | None = None
+    conditioning_shared: bool | None = True
+    """Every case encoded the same text; None where that is not known."""
+    imported: Import | None = None
     selected: tuple[str, ...] = ()
     """The cases asked for, in order; all of the matrix's unless `--case` chose."""

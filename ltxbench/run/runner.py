@@ -156,7 +156,7 @@ class _Session:
         assert conditioning is not None
         self.listener.case_started(case)
         job = GenerateJob(case=case, prompt=conditioning, negative_prompt=matrix.negative_prompt, weights=self.weights)
-        folder = self.run.case_folder(case.name)
+        folder = self.run.folder_of(case.name, 1)
         make_folder(folder)
         started_utc = _now()
         collector, ended = self._supervise(job, folder)

@@ -8,17 +8,20 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import ValidationError
 
 from ltxbench.errors import ResultError
 from ltxbench.frozen import Frozen
 from ltxbench.run.files import make_folder, resource_errors, write_atomically
-from ltxbench.run.records import DENOISING, SCHEMA_VERSION, CaseRecord, Phase, RunRecord
+from ltxbench.run.records import CHECK_ROUND, DENOISING, SCHEMA_VERSION, CaseRecord, Outcome, Phase, RunRecord
+from ltxbench.run.upgrades import upgrade
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +32,8 @@ MEMORY_FILE = "memory.csv"
 OUTPUT_FILE = "output.txt"
 CASES = "cases"
 ENHANCE = "enhance"
+ROUND = "round-"
+LOSSLESS_SUFFIX = ".mkv"
 RECORD_LIMIT_BYTES = 64 << 20
 
 Record = TypeVar("Record", RunRecord, CaseRecord)
@@ -36,28 +41,53 @@ Record = TypeVar("Record", RunRecord, CaseRecord)
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A run as it is stored. `cases` are those that have ended, in the order of the matrix."""
+    """A run as it is stored. `records` are the rounds that have ended, by case in the matrix's order, then by round."""
 
     path: Path
     record: RunRecord
-    cases: tuple[CaseRecord, ...] = ()
+    records: tuple[CaseRecord, ...] = ()
+
+    @cached_property
+    def cases(self) -> tuple[CaseRecord, ...]:
+        """One record a case, the one that stands for it: its first round that went well, else its last one."""
+        return tuple(representative(rounds) for name in self._names if (rounds := self.rounds_of(name)))
+
+    def rounds_of(self, name: str) -> tuple[CaseRecord, ...]:
+        """The timed rounds of a case that have ended."""
+        return tuple(record for record in self._by_name.get(name, ()) if record.round != CHECK_ROUND)
+
+    def check_of(self, name: str) -> CaseRecord | None:
+        """The round without instruments."""
+        return next((record for record in self._by_name.get(name, ()) if record.round == CHECK_ROUND), None)
 
     def case_folder(self, name: str) -> Path:
         """Raises ResultError for a name that would lead out of the run's folder."""
         return self.path / CASES / _plain_name(name, self.path)
 
-    def video_path(self, name: str) -> Path | None:
-        """None when the case has no video. Raises ResultError when its record names one that is not there."""
-        video = self._case(name).video
-        if video is None:
-            return None
-        return _inside(self.case_folder(name) / _plain_name(video.file, self.path), self.path)
+    def round_folder(self, record: CaseRecord) -> Path:
+        return self.folder_of(record.case.name, record.round)
 
-    def memory_series(self, name: str) -> pd.DataFrame | None:
-        """One sample a row (records.MEMORY_COLUMNS), None when there is none. Raises ResultError when it is torn."""
+    def folder_of(self, name: str, number: int) -> Path:
+        """Of one round of a case. Raises ResultError, see case_folder."""
+        folder = self.case_folder(name)
+        return folder if (folder / CASE_FILE).exists() else folder / f"{ROUND}{number}"
+
+    def video_path(self, name: str) -> Path | None:
+        """None when the case has no video. Raises ResultError when a record names one that is not there."""
+        return self._kept(name, "file")
+
+    def lossless_path(self, name: str) -> Path | None:
+        """The frames of `video_path` without loss; None where they were not kept, or not published."""
+        return self._kept(name, "lossless")
+
+    def memory_series(self, name: str, number: int | None = None) -> pd.DataFrame | None:
+        """One sample a row (records.MEMORY_COLUMNS), None when there is none; of the representative round unless told.
+
+        Raises ResultError when it is torn.
+        """
         import pandas as pd
 
-        path = self.case_folder(name) / MEMORY_FILE
+        path = self.folder_of(name, self._case(name).round if number is None else number) / MEMORY_FILE
         if not path.exists():
             return None
         try:
@@ -66,11 +96,43 @@ class RunFolder:
             raise ResultError(f"{path}: not a memory series ({error})") from None
         return series.astype({column: "Int64" for column in series.columns if column.endswith("_bytes")})
 
+    def _kept(self, name: str, kind: Literal["file", "lossless"]) -> Path | None:
+        """A file of the representative's frames, from whichever round keeps them."""
+        shown = self._case(name)
+        if shown.video is None:
+            return None
+        for record in (shown, *self.rounds_of(name)):
+            video = record.video
+            if video is None or video.frames_sha256 != shown.video.frames_sha256:
+                continue
+            if (file := getattr(video, kind)) is not None:
+                path = self.round_folder(record) / _plain_name(file, self.path)
+                if kind == "lossless" and not path.exists():
+                    continue  # a published copy leaves them out
+                return _inside(path, self.path)
+        return None
+
     def _case(self, name: str) -> CaseRecord:
         for case in self.cases:
             if case.case.name == name:
                 return case
         raise ResultError(f"{self.path}: no result of a case {name!r}")
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[CaseRecord]]:
+        found: dict[str, list[CaseRecord]] = {}
+        for record in self.records:
+            found.setdefault(record.case.name, []).append(record)
+        return found
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(self._by_name)
+
+
+def representative(rounds: Sequence[CaseRecord]) -> CaseRecord:
+    """The record that stands for a case: its first round that went well, else its last one."""
+    return next((record for record in rounds if record.outcome is Outcome.OK), rounds[-1])
 
 
 def create(root: Path, record: RunRecord) -> RunFolder:
@@ -88,14 +150,19 @@ def new_run_id(now: datetime | None = None) -> str:
 
 def write_case(run: RunFolder, record: CaseRecord, memory_csv: bytes | None = None) -> RunFolder:
     """Adds a case that has ended; its record comes last, so that a record that is there is complete."""
-    folder = run.case_folder(record.case.name)
+    folder = run.round_folder(record)
     make_folder(folder)
     if memory_csv is not None:
         write_atomically(folder / MEMORY_FILE, memory_csv)
     write_record(folder / CASE_FILE, record)
-    cases = [case for case in run.cases if case.case.name != record.case.name]
-    cases = sorted([*cases, record], key=lambda case: case.number)
-    return RunFolder(run.path, run.record, tuple(cases))
+    this = (record.number, record.round)
+    records = [other for other in run.records if (other.number, other.round) != this]
+    return RunFolder(run.path, run.record, in_order([*records, record]))
+
+
+def in_order(records: Iterable[CaseRecord]) -> tuple[CaseRecord, ...]:
+    """By case in the matrix's order, then by round."""
+    return tuple(sorted(records, key=lambda record: (record.number, record.round)))
 
 
 def write_record(path: Path, record: Frozen) -> None:
@@ -107,24 +174,37 @@ def write_record(path: Path, record: Frozen) -> None:
 def load(path: Path) -> RunFolder:
     """Reads a run and checks it: schema, names, no links, every video where its record says.
 
-    Raises ResultError. Cases that have no record did not end, and are left out.
+    Raises ResultError. Rounds that have no record did not end, and are left out.
     """
     if not path.is_dir():
         raise ResultError(f"{path}: no such run", hint="`ltxbench bench MATRIX` makes one.")
     record = _read(path / RUN_FILE, path, RunRecord)
-    cases = []
+    records = []
     for number, case in enumerate(record.matrix.cases, start=1):
-        file = path / CASES / _plain_name(case.name, path) / CASE_FILE
-        if not file.exists() and not file.is_symlink():
-            continue
-        found = _read(file, path, CaseRecord)
-        if found.case != case or found.number != number:
-            raise ResultError(f"{file}: is not the record of case {case.name!r} as this run's matrix has it")
-        cases.append(found)
-    run = RunFolder(path, record, tuple(cases))
-    for case_record in cases:
+        for file, round_number in _round_files(path / CASES / _plain_name(case.name, path)):
+            found = _read(file, path, CaseRecord)
+            if found.case != case or found.number != number or found.round != round_number:
+                raise ResultError(f"{file}: is not the record of case {case.name!r} as this run's matrix has it")
+            records.append(found)
+    run = RunFolder(path, record, in_order(records))
+    for case_record in run.cases:
         run.video_path(case_record.case.name)
     return run
+
+
+def _round_files(folder: Path) -> Iterator[tuple[Path, int]]:
+    """The records below a case's folder, and of which round each must be."""
+    if (file := folder / CASE_FILE).exists() or file.is_symlink():
+        yield file, 1
+        return
+    for entry in sorted(folder.glob(f"{ROUND}*")):
+        number = entry.name.removeprefix(ROUND)
+        if (
+            number.isdecimal()
+            and number == str(int(number))
+            and ((file := entry / CASE_FILE).exists() or file.is_symlink())
+        ):
+            yield file, int(number)
 
 
 def latest(root: Path, matrix_name: str) -> Path | None:
@@ -134,7 +214,7 @@ def latest(root: Path, matrix_name: str) -> Path | None:
 
 
 def publish(run: Path, destination: Path) -> None:
-    """Replaces `destination` with a verbatim copy of a run's folder: by renaming, once the copy is complete.
+    """Replaces `destination` with a copy of a run, without the lossless frames: by renaming, once it is complete.
 
     Raises ResultError when `run` holds links, ResourceError when the copy cannot be written.
     """
@@ -158,12 +238,12 @@ def publish(run: Path, destination: Path) -> None:
 
 
 def _copy_tree(source: Path, destination: Path) -> None:
-    """Without metadata and without what an interrupted write left; one plain OSError at the first failure."""
+    """Without metadata, lossless frames and what an interrupted write left; one plain OSError at the first failure."""
     destination.mkdir()
     for entry in sorted(source.iterdir()):
         if entry.is_dir():
             _copy_tree(entry, destination / entry.name)
-        elif not (entry.name.startswith(".") and entry.name.endswith(".tmp")):
+        elif not (entry.name.startswith(".") and entry.name.endswith(".tmp")) and entry.suffix != LOSSLESS_SUFFIX:
             shutil.copyfile(entry, destination / entry.name)
 
 
@@ -232,6 +312,7 @@ def _read(path: Path, run: Path, kind: type[Record]) -> Record:
             f"{path}: written with schema {version}, this version reads up to {SCHEMA_VERSION}",
             hint="Update ltxbench.",
         )
+    upgrade(stored)
     try:
         return kind.model_validate(stored)
     except ValidationError as error:

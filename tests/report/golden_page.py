@@ -23,7 +23,7 @@ def page() -> str:
     records = [with_video(record) for record in records]
     media = {
         record.case.name: Media(
-            f"run/cases/{record.case.name}/{record.case.name}.mp4",
+            f"run/cases/{record.case.name}/round-1/{record.case.name}.mp4",
             (Still(12, f"frames/{record.case.name}_frame_12.png"),),
         )
         for record in records

@@ -268,7 +268,7 @@ def store_run(
     """Writes a run's folder through the store and reads it back."""
     run = store.create(root, make_run(matrix or make_matrix(), synthetic=synthetic))
     for record in records:
-        folder = run.case_folder(record.case.name)
+        folder = run.round_folder(record)
         folder.mkdir(parents=True)
         kept = record
         if videos and record.outcome is Outcome.OK:

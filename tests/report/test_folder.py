@@ -105,7 +105,7 @@ def test_a_failing_rendering_leaves_the_page_as_it_was(tmp_path: Path, monkeypat
     write(small_run(tmp_path / "old", 1), report)
     before = contents(report)
     torn = small_run(tmp_path / "new", 2)
-    (torn.path / "cases" / "dev" / "memory.csv").write_text("time_s,phase\n1,load\n")
+    (torn.path / "cases" / "dev" / "round-1" / "memory.csv").write_text("time_s,phase\n1,load\n")
     with pytest.raises(ResultError, match="no column mlx_active_bytes"):
         write(torn, report)
     assert contents(report) == before

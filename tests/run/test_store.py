@@ -12,6 +12,7 @@ from ltxbench.matrix.case import Matrix
 from ltxbench.run import store
 from ltxbench.run.files import make_folder, replacing, write_atomically
 from ltxbench.run.records import (
+    SCHEMA_VERSION,
     CaseRecord,
     Machine,
     MemoryRecord,
@@ -72,8 +73,8 @@ def case_record(matrix: Matrix, number: int, **changes) -> CaseRecord:
 def run(tmp_path, matrix) -> store.RunFolder:
     """The second case ended before the first; the third has not."""
     folder = store.create(tmp_path / "runs", run_record(matrix))
-    video = folder.case_folder("a") / "a.mp4"
-    video.parent.mkdir()
+    video = folder.folder_of("a", 1) / "a.mp4"
+    video.parent.mkdir(parents=True)
     video.write_bytes(b"mp4")
     stored = VideoRecord(file="a.mp4", width=64, height=32, frames=9, fps=24, size_bytes=3, frames_sha256="0" * 64)
     folder = store.write_case(folder, case_record(matrix, 2, outcome=Outcome.FAILED, times=Times()), SERIES)
@@ -101,7 +102,7 @@ def test_the_memory_series_keeps_what_is_absent_absent(run):
 
 
 def test_a_torn_memory_series_is_told_as_such(run):
-    path = run.case_folder("b") / store.MEMORY_FILE
+    path = run.folder_of("b", 1) / store.MEMORY_FILE
     path.write_bytes(b"")
     with pytest.raises(ResultError, match="memory series"):
         run.memory_series("b")
@@ -110,7 +111,7 @@ def test_a_torn_memory_series_is_told_as_such(run):
         run.memory_series("b")
 
 
-@pytest.mark.parametrize("file", [store.RUN_FILE, "cases/a/record.json"])
+@pytest.mark.parametrize("file", [store.RUN_FILE, "cases/a/round-1/record.json"])
 def test_a_record_cut_anywhere_is_refused(run, file):
     whole = (run.path / file).read_bytes().rstrip()
     for length in range(0, len(whole), 97):
@@ -137,20 +138,20 @@ def test_what_is_no_record_is_refused(run, text, message):
 
 
 def test_a_newer_schema_is_refused_with_what_to_do(run):
-    edit(run.path / store.RUN_FILE, schema_version=2, new_field=1)
-    with pytest.raises(ResultError, match="schema 2") as caught:
+    edit(run.path / store.RUN_FILE, schema_version=SCHEMA_VERSION + 1, new_field=1)
+    with pytest.raises(ResultError, match=f"schema {SCHEMA_VERSION + 1}") as caught:
         store.load(run.path)
     assert caught.value.hint == "Update ltxbench."
 
 
 def test_an_unknown_field_is_refused(run):
-    edit(run.path / "cases/a/record.json", surprise=1)
+    edit(run.path / "cases/a/round-1/record.json", surprise=1)
     with pytest.raises(ResultError, match="surprise"):
         store.load(run.path)
 
 
 def test_a_record_in_the_folder_of_another_case_is_refused(run, matrix):
-    store.write_record(run.path / "cases/a/record.json", case_record(matrix, 2))
+    store.write_record(run.path / "cases/a/round-1/record.json", case_record(matrix, 2))
     with pytest.raises(ResultError, match="is not the record of case 'a'"):
         store.load(run.path)
 
@@ -170,14 +171,16 @@ def test_a_video_that_is_gone_is_told(run):
 
 @pytest.mark.parametrize("file", ["../../run.json", "/etc/passwd", "..", ".hidden", "sub/a.mp4", "a\\b", "C:a.mp4", ""])
 def test_a_video_outside_of_the_case_is_refused(run, file):
-    path = run.path / "cases/a/record.json"
+    path = run.path / "cases/a/round-1/record.json"
     video = json.loads(path.read_text())["video"]
     edit(path, video={**video, "file": file})
     with pytest.raises(ResultError, match="cannot name a file"):
         store.load(run.path)
 
 
-@pytest.mark.parametrize("part", [store.RUN_FILE, "cases", "cases/a", "cases/a/record.json", "cases/a/a.mp4"])
+@pytest.mark.parametrize(
+    "part", [store.RUN_FILE, "cases", "cases/a", "cases/a/round-1/record.json", "cases/a/round-1/a.mp4"]
+)
 def test_links_are_refused_wherever_they_are(run, tmp_path, part):
     elsewhere = tmp_path / "elsewhere"
     (run.path / part).rename(elsewhere)
