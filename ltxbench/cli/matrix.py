@@ -34,17 +34,18 @@ def show(
     """Show a matrix as it will run: its prompt, what all cases share, and where they differ."""
     from ltxbench.matrix import find, load
     from ltxbench.matrix.case import PRESENTATION
+    from ltxbench.report.escape import visible
 
     matrix = load(find(name))
     if json:
         print(matrix.model_dump_json(indent=2))
         return
     shared = matrix.shared
-    print(f"{matrix.title} ({matrix.source})\n")
-    print(f"prompt     {matrix.prompt}")
+    print(f"{visible(matrix.title)} ({matrix.source})\n")
+    print(f"prompt     {visible(matrix.prompt)}")
     if matrix.enhance:
-        print(f"enhanced   {matrix.enhanced or 'once, before the first case'}")
-    print(f"negative   {matrix.negative_prompt or 'none'}")
+        print(f"enhanced   {visible(matrix.enhanced or '') or 'once, before the first case'}")
+    print(f"negative   {visible(matrix.negative_prompt) or 'none'}")
     print(f"all cases  {_settings(shared)}\n")
     for case in matrix.cases:
         own = {field: getattr(case, field) for field in type(case).model_fields if field not in PRESENTATION}
@@ -62,7 +63,9 @@ def _shown(value: object) -> str:
         return f"{value:g}"
     if isinstance(value, tuple):
         return "[" + ", ".join(_shown(item) for item in value) + "]"
-    return str(value)
+    from ltxbench.report.escape import visible
+
+    return visible(str(value))
 
 
 def _print_table(matrix: Matrix) -> None:
@@ -71,8 +74,12 @@ def _print_table(matrix: Matrix) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from ltxbench.report.escape import visible
+
     console = Console()
-    table = Table(box=box.SIMPLE_HEAD, title=Text(f"{matrix.title}: {len(matrix.cases)} cases"), title_justify="left")
+    table = Table(
+        box=box.SIMPLE_HEAD, title=Text(f"{visible(matrix.title)}: {len(matrix.cases)} cases"), title_justify="left"
+    )
     for heading in ("#", "Case", "Model", "Steps", "CFG", "Resolution", "Frames"):
         numeric = heading in ("#", "Steps", "CFG", "Frames")
         table.add_column(heading, justify="right" if numeric else "left", no_wrap=heading in ("#", "Case"))

@@ -117,8 +117,10 @@ def choice(options: type[StrEnum] | dict[str | bool, StrEnum]) -> Read:
     return read
 
 
-def text(*, lines: bool = False, blank: bool = False) -> Read:
-    """Text with its outer white space removed; `lines` lets it run over several lines, `blank` lets it be empty."""
+def text(*, lines: bool = False, blank: bool = False, most: int | None = None) -> Read:
+    """Text with its outer white space removed, at most `most` characters; `lines` lets it run over several lines,
+    `blank` lets it be empty.
+    """
 
     def read(node: Node) -> str:
         value = scalar(node, "text")
@@ -129,6 +131,8 @@ def text(*, lines: bool = False, blank: bool = False) -> Read:
             raise Mistake(node.at, "is empty")
         if not lines and len(value.splitlines()) > 1:
             raise Mistake(node.at, "must be one line")
+        if most is not None and len(value) > most:
+            raise Mistake(node.at, f"has {len(value):,} characters; at most {most:,} are allowed")
         return value
 
     return read

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import yaml
 
 from ltxbench.errors import MatrixError
-from ltxbench.matrix.problems import Mark
+from ltxbench.matrix.problems import Mark, quoted
 
 MAX_DEPTH = 16
 MAX_NODES = 100_000
@@ -48,8 +48,9 @@ def parse(text: str, path: Path) -> Node:
     Raises MatrixError: not YAML, more than one document, anchors, aliases, tags, directives, keys that are no words,
     deeper or larger than anything a matrix needs.
     """
+    reader = _TreeReader(text, path)
     try:
-        return _TreeReader(text, path).document()
+        return reader.document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = str(error.problem or error.context)
@@ -60,7 +61,10 @@ def parse(text: str, path: Path) -> Node:
         raise MatrixError(f"not YAML: {problem}", path=path, line=line, column=column, hint=hint) from error
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         # PyYAML in Python lets int() and chr() fail on absurd escapes and version numbers.
-        raise MatrixError(f"not YAML: {error}", path=path) from error
+        line, column = reader.last
+        raise MatrixError(
+            f"not YAML: {error} (after the value that starts here)", path=path, line=line, column=column
+        ) from error
 
 
 class _TreeReader:
@@ -68,6 +72,8 @@ class _TreeReader:
         self._path = path
         self._next: Callable[[], yaml.Event] = yaml.parse(text, Loader=Parser).__next__
         self._nodes = 0
+        self.last = Mark(1, 1)
+        """Where the latest value starts."""
 
     def document(self) -> Node:
         self._next()
@@ -90,15 +96,15 @@ class _TreeReader:
         assert isinstance(event, yaml.NodeEvent)
         if event.anchor:
             sign, what = ("*", "aliases") if isinstance(event, yaml.AliasEvent) else ("&", "anchors")
-            raise self._error(event, f"{what} (`{sign}{event.anchor[:40]}`) are not allowed; write the value out")
-        at = _mark(event)
+            raise self._error(event, f"{what} ({quoted(sign + event.anchor)}) are not allowed; write the value out")
+        at = self.last = _mark(event)
         if isinstance(event, yaml.ScalarEvent):
             if event.tag is not None:
-                raise self._error(event, f"tags (`{event.tag[:40]}`) are not allowed")
+                raise self._error(event, f"tags ({quoted(event.tag)}) are not allowed")
             return Scalar(at, event.value, plain=not event.style)
         assert isinstance(event, yaml.CollectionStartEvent)
         if event.tag is not None:
-            raise self._error(event, f"tags (`{event.tag[:40]}`) are not allowed")
+            raise self._error(event, f"tags ({quoted(event.tag)}) are not allowed")
         if depth > MAX_DEPTH:
             raise self._error(event, f"nested more than {MAX_DEPTH} deep")
         if isinstance(event, yaml.SequenceStartEvent):

@@ -10,6 +10,8 @@ from typing import NamedTuple
 from ltxbench.errors import MatrixError
 
 MAX_SHOWN = 20
+MAX_FOUND = 100
+"""Where reading gives up: a file with more mistakes is no matrix, and looking for near words takes its time."""
 MAX_QUOTED = 60
 
 
@@ -36,7 +38,10 @@ class Problems:
         self._found: dict[tuple[Mark, str], None] = {}
 
     def add(self, at: Mark, message: str) -> None:
+        """Raises MatrixError with what was found so far when this is one too many."""
         self._found[at, message] = None
+        if len(self._found) >= MAX_FOUND:
+            self.raise_if_any()
 
     def __len__(self) -> int:
         return len(self._found)
@@ -49,7 +54,8 @@ class Problems:
         lines = [message for _, message in found[:1]]
         lines += [f"{self._path}:{at.line}:{at.column}: {message}" for at, message in found[1:MAX_SHOWN]]
         if len(found) > MAX_SHOWN:
-            lines.append(f"and {len(found) - MAX_SHOWN} more")
+            least = "at least " if len(found) >= MAX_FOUND else ""
+            lines.append(f"and {least}{len(found) - MAX_SHOWN} more")
         first = found[0][0]
         raise MatrixError("\n".join(lines), path=self._path, line=first.line, column=first.column)
 

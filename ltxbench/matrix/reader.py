@@ -15,7 +15,7 @@ from ltxbench.matrix.nodes import Sequence as SequenceNode
 from ltxbench.matrix.problems import Mark, Problems, did_you_mean, listed, quoted
 from ltxbench.matrix.schema import CASE, DEFAULTS, FILE, GROUP, SECTION, Fields, Located, Table, read_fields
 from ltxbench.matrix.source import Source, read_source
-from ltxbench.matrix.sweep import MAX_CASES, Draft, Plan, expand, plan
+from ltxbench.matrix.sweep import MAX_CASES, Draft, Plan, amount, expand, plan
 
 STILL = 12
 """The frame shown where the file names none."""
@@ -86,7 +86,7 @@ def _drafts(top: Fields, at: Mark, problems: Problems) -> tuple[list[Draft], Fie
     count = sum(one.size for one in plans)
     if count > MAX_CASES:
         largest = max(plans, key=lambda one: one.size)
-        problems.add(largest.at, f"the file describes {count:,} cases; at most {MAX_CASES:,} are allowed")
+        problems.add(largest.at, f"the file describes {amount(count)} cases; at most {MAX_CASES:,} are allowed")
         return [], defaults
     if not len(problems) and not plans:
         problems.add(at, "there is nothing to run; give `cases`, or a `sweep`")

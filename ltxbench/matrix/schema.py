@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingType
+from pathlib import PurePath
 from typing import NamedTuple
 
 from ltxbench.matrix import kinds
@@ -20,13 +21,21 @@ from ltxbench.matrix.case import (
 )
 from ltxbench.matrix.kinds import Read
 from ltxbench.matrix.nodes import Mapping, Node, Scalar
-from ltxbench.matrix.problems import Mark, Mistake, Problems, did_you_mean, quoted
+from ltxbench.matrix.problems import MAX_FOUND, Mark, Mistake, Problems, did_you_mean, quoted
 
 MAX_SIDE = 8192
 MAX_FRAMES = 2049
 MAX_STEPS = 1000
 MAX_BLOCKS = 1000
 MAX_SEED = 2**63 - 1
+MAX_TITLE = 200
+MAX_WORDS = 4_000
+MAX_PROMPT = 50_000
+MAX_BODY = 100_000
+MAX_PATH = 1_024
+"""Of texts, in characters. A sweep repeats its case's words up to 1,000 times; Gemma reads 1,024 tokens of a prompt."""
+
+PICKLE_SUFFIXES = {".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"}
 
 
 class Located(NamedTuple):
@@ -46,23 +55,34 @@ def raw(node: Node) -> Node:
 
 
 def extra_lora(node: Node) -> ExtraLora:
-    """A path, or a path with a strength."""
+    """A path, or a path with a strength. Nothing is opened here, and no output is ever named after it."""
     if isinstance(node, Scalar):
-        return ExtraLora(path=str(kinds.text()(node)))
+        return ExtraLora(path=_weights_path(node))
     fields, mistakes = _read_entries(node, LORA)
     if mistakes:
         raise Mistake(mistakes[0].at, f"has a wrong entry: {mistakes[0].message}")
     return ExtraLora.model_validate({key: located.value for key, located in fields.items()})
 
 
+def _weights_path(node: Node) -> str:
+    path = str(kinds.text(most=MAX_PATH)(node))
+    if PurePath(path).suffix.casefold() in PICKLE_SUFFIXES:
+        raise Mistake(node.at, f"names {quoted(path)}, by its suffix a pickle, which can run code; give safetensors")
+    return path
+
+
 _STRENGTH = kinds.number(-10, 10)
 _PIXELS = kinds.stepped(SPATIAL_COMPRESSION, MAX_SIDE, SPATIAL_COMPRESSION, 0, f"divisible by {SPATIAL_COMPRESSION}")
 
+_TITLE = kinds.text(most=MAX_TITLE)
+_WORDS = kinds.text(lines=True, most=MAX_WORDS)
+_PROMPT = kinds.text(lines=True, most=MAX_PROMPT)
+
 WORDS: Keys = {
     "group": kinds.optional(kinds.name),
-    "summary": kinds.optional(kinds.text(lines=True)),
-    "warning": kinds.optional(kinds.text(lines=True)),
-    "notes": kinds.list_of(kinds.text(lines=True), 20),
+    "summary": kinds.optional(_WORDS),
+    "warning": kinds.optional(_WORDS),
+    "notes": kinds.list_of(_WORDS, 20),
 }
 """What a case says about itself. It changes nothing that is computed."""
 
@@ -105,20 +125,20 @@ class Table(NamedTuple):
 
 
 DEFAULTS = Table("`defaults`", {**WORDS, **SETTINGS, **SIZE})
-CASE = Table("a case", {"name": kinds.name, "title": kinds.text(), **DEFAULTS.keys, "sweep": raw})
-VARIANT = Table("an axis value", {"label": kinds.name, "title": kinds.text(), **DEFAULTS.keys}, ("label",))
-GROUP = Table("a group", {"name": kinds.name, "title": kinds.text()}, ("name", "title"))
-SECTION = Table("a section", {"title": kinds.text(), "body": kinds.text(lines=True)}, ("title", "body"))
-LORA = Table("a LoRA", {"path": kinds.text(), "strength": _STRENGTH}, ("path",))
+CASE = Table("a case", {"name": kinds.name, "title": _TITLE, **DEFAULTS.keys, "sweep": raw})
+VARIANT = Table("an axis value", {"label": kinds.name, "title": _TITLE, **DEFAULTS.keys}, ("label",))
+GROUP = Table("a group", {"name": kinds.name, "title": _TITLE}, ("name", "title"))
+SECTION = Table("a section", {"title": _TITLE, "body": kinds.text(lines=True, most=MAX_BODY)}, ("title", "body"))
+LORA = Table("a LoRA", {"path": _weights_path, "strength": _STRENGTH}, ("path",))
 FILE = Table(
     "a matrix file",
     {
         "matrix": kinds.name,
-        "title": kinds.text(),
-        "prompt": kinds.text(lines=True),
+        "title": _TITLE,
+        "prompt": _PROMPT,
         "enhance": kinds.flag,
-        "enhanced": kinds.optional(kinds.text(lines=True)),
-        "negative_prompt": kinds.text(lines=True, blank=True),
+        "enhanced": kinds.optional(_PROMPT),
+        "negative_prompt": kinds.text(lines=True, blank=True, most=MAX_PROMPT),
         "stills": kinds.list_of(kinds.integer(0, MAX_FRAMES - 1), 24, unique=True),
         "groups": raw,
         "defaults": raw,
@@ -145,6 +165,8 @@ def _read_entries(node: Node, table: Table) -> tuple[Fields, list[Mistake]]:
     mistakes: list[Mistake] = []
     seen: dict[str, Mark] = {}
     for key, value in node.entries:
+        if len(mistakes) >= MAX_FOUND:
+            break
         if key.text in seen:
             mistakes.append(Mistake(key.at, f"{quoted(key.text)} is given twice, first in line {seen[key.text].line}"))
             continue

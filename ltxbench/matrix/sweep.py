@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
-from math import prod
+from math import log10, prod
 from typing import NamedTuple
 
 from ltxbench.matrix import kinds
@@ -106,6 +106,11 @@ def expand(plan: Plan, problems: Problems) -> list[Draft]:
             fields |= point.fields
         drafts.append(Draft(points[-1].at, name, title, fields))
     return drafts
+
+
+def amount(count: int) -> str:
+    """`1,200`; `about 10^4336` where the digits would fill a screen, or be more than Python is willing to write."""
+    return f"{count:,}" if count < 10**30 else f"about 10^{int(log10(count))}"
 
 
 def _text(located: Located | None) -> str | None:

@@ -44,3 +44,15 @@ def test_show_tells_what_the_cases_share_and_where_they_differ() -> None:
 @pytest.mark.parametrize("command", ["check", "show"])
 def test_commands_explain_themselves(command: str) -> None:
     assert "MATRIX" in CliRunner().invoke(app, [command, "--help"]).stdout
+
+
+def test_no_text_of_a_matrix_reorders_the_terminals_line(tmp_path: Path) -> None:
+    path = tmp_path / "m.yaml"
+    path.write_text(
+        'matrix: m\ntitle: "a\u202eb"\nprompt: "c\u202ed 👩\u200d🚀"\ncases: [{name: a, loras: ["e\u202ef"]}]\n'
+    )
+    for command in ("check", "show"):
+        result = CliRunner().invoke(app, [command, str(path)])
+        assert result.exit_code == 0
+        assert "\u202e" not in result.stdout
+    assert "c\ufffdd 👩\u200d🚀" in result.stdout

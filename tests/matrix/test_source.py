@@ -60,7 +60,10 @@ def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
 
 def test_the_largest_file_is_read_and_one_byte_more_refused() -> None:
     assert len(decode(b"#" * MAX_BYTES, PATH)) == MAX_BYTES
-    assert refused(b"#" * (MAX_BYTES + 1)) == "m.yaml: a matrix file has at most 1,048,576 bytes, and this one has more"
+    assert (
+        refused(b"#" * (MAX_BYTES + 1))
+        == "m.yaml:1:1048577: a matrix file has at most 1,048,576 bytes, and this one has more"
+    )
 
 
 def test_bytes_that_are_not_utf_8_are_shown_with_their_place() -> None:
@@ -70,7 +73,32 @@ def test_bytes_that_are_not_utf_8_are_shown_with_their_place() -> None:
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32"])
 def test_other_encodings_are_named_or_refused(encoding: str) -> None:
     message = refused(GOOD.encode(encoding))
+    assert message.startswith("m.yaml:1:")
     assert "UTF-16, not UTF-8" in message or "U+0000 (NUL)" in message
+
+
+def test_the_place_counts_every_kind_of_line_end() -> None:
+    assert refused(b"a\rb\r\nc\n\x01").startswith("m.yaml:4:1:")
+
+
+@pytest.mark.parametrize("name", ["a\nb.yaml", "\x1b[31m.yaml", "\udcff.yaml", "\x9b.yaml"])
+def test_a_path_that_cannot_be_stored_or_shown_is_refused_without_being_shown(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text(GOOD)
+    with pytest.raises(UsageError, match="valid Unicode without control characters") as caught:
+        load(path)
+    assert caught.value.message.isprintable()
+
+
+def test_a_link_to_a_matrix_is_followed_and_one_to_a_device_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "good.yaml").write_text(GOOD)
+    (tmp_path / "link.yaml").symlink_to("good.yaml")
+    assert load(tmp_path / "link.yaml").name == "m"
+    for target in ("/dev/zero", "/dev/stdin", "link2.yaml"):
+        (tmp_path / "link2.yaml").unlink(missing_ok=True)
+        (tmp_path / "link2.yaml").symlink_to(target)
+        with pytest.raises(UsageError):
+            load(tmp_path / "link2.yaml")
 
 
 @pytest.mark.parametrize(
