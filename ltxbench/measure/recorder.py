@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from ltxbench.measure.footprint import Footprint
 from ltxbench.run.engine import Engine, Fact
@@ -18,11 +18,13 @@ class CaseRecorder:
     sending the events falls between the stretches that are timed.
     """
 
-    def __init__(self, engine: Engine, emit: Emit, footprint: Callable[[], Footprint]) -> None:
+    def __init__(self, engine: Engine, emit: Emit, footprint: Callable[[], Footprint], *, stepped: bool = True) -> None:
         self._engine = engine
         self._emit = emit
         self._footprint = footprint
-        self._steps = 0
+        self.stepped = stepped
+        """Off: `step` neither synchronises nor tells anything."""
+        self._steps = self._cold_steps = 0
         self._in_step = False
         self.current: Phase | None = None
         """The phase that runs now; after an exception, the one it came from."""
@@ -64,12 +66,19 @@ class CaseRecorder:
         self.current = None
         self._emit(PhaseEnded(record=record))
 
+    def warm_up(self) -> AbstractContextManager[None]:
+        return self.phase(Phase.WARM_UP)
+
     @contextmanager
     def step(self, *, stage: int, sigma: float, forwards: int) -> Iterator[None]:
-        if self.current not in DENOISING:
+        cold = self.current is Phase.WARM_UP
+        if not cold and self.current not in DENOISING:
             raise RuntimeError(f"a denoising step in phase {self.current}")
         if self._in_step:
             raise RuntimeError("a denoising step inside another")
+        if not self.stepped:
+            yield
+            return
         self._in_step = True
         self._engine.synchronize()
         start_s = self.now_s()
@@ -78,15 +87,18 @@ class CaseRecorder:
         end_s = self.now_s()
         record = StepRecord(
             stage=stage,
-            index=self._steps,
+            index=self._cold_steps if cold else self._steps,
             sigma=sigma,
             forwards=forwards,
             start_s=start_s,
             step_s=end_s - start_s,
         )
         self._in_step = False
-        self._steps += 1
-        self._emit(StepEnded(record=record))
+        if cold:
+            self._cold_steps += 1
+        else:
+            self._steps += 1
+        self._emit(StepEnded(record=record, cold=cold))
 
     def facts(self, **facts: Fact) -> None:
         self._emit(FactsStated(facts=facts))

@@ -63,6 +63,7 @@ class Collector:
         self.survey: Survey | None = None
         self.phases: list[PhaseRecord] = []
         self.steps: list[StepRecord] = []
+        self.cold_steps: list[StepRecord] = []
         self.samples: list[MemorySample] = []
         self.video: VideoRecord | None = None
         self.facts: dict[str, Fact] = {}
@@ -81,7 +82,7 @@ class Collector:
                 self._running = None
                 self.phases.append(event.record)
             case StepEnded():
-                self.steps.append(event.record)
+                (self.cold_steps if event.cold else self.steps).append(event.record)
             case MemorySampled():
                 self.samples.extend(event.samples)
                 self._sampling = event
@@ -112,6 +113,7 @@ class Collector:
             memory=self.memory(),
             phases=tuple(self.phases),
             steps=tuple(self.steps),
+            cold_steps=tuple(self.cold_steps),
             video=self.video if outcome is Outcome.OK else None,
             facts=self.facts,
         )
@@ -179,6 +181,7 @@ def times_of(case: Case, phases: Sequence[PhaseRecord], wall_s: float | None) ->
         generation_s=_total(phases, GENERATION) if complete else None,
         load_s=_total(phases, LOADING) if complete else None,
         export_s=_total(phases, (Phase.EXPORT,)) if Phase.EXPORT in done else None,
+        warm_up_s=_total(phases, (Phase.WARM_UP,)) if Phase.WARM_UP in done else None,
         wall_s=wall_s,
     )
 

@@ -39,11 +39,22 @@ class MlxMemory:
 
 
 class Recorder(Protocol):
-    """Handed to the engine. Both context managers synchronise the engine before they read the clock."""
+    """Handed to the engine. Phases and timed steps synchronise the engine before they read the clock."""
+
+    @property
+    def stepped(self) -> bool:
+        """Steps are timed one by one; where not, the engine evaluates a stage as it likes, and `step` does nothing."""
 
     def phase(self, phase: Phase) -> AbstractContextManager[None]: ...
 
-    def step(self, *, stage: int, sigma: float, forwards: int) -> AbstractContextManager[None]: ...
+    def warm_up(self) -> AbstractContextManager[None]:
+        """Around work that is thrown away: a phase WARM_UP, in which steps are legal and kept apart as cold ones.
+
+        An engine enters it only when the job asks for it, between other phases, as often as it likes.
+        """
+
+    def step(self, *, stage: int, sigma: float, forwards: int) -> AbstractContextManager[None]:
+        """Around one denoising step, within DENOISE_1, DENOISE_2 or WARM_UP."""
 
     def facts(self, **facts: Fact) -> None:
         """Kept in the case's record under these names."""
@@ -75,6 +86,11 @@ class GenerateJob(Frozen):
     """The text to encode, enhancement already done."""
     negative_prompt: str
     weights: WeightFiles
+    warm_up: bool = False
+    """Run the first of each kind of work once more beforehand, thrown away, so that no kernel is compiled in what is
+    timed: a text encoding, one step a stage, a decoding."""
+    instrumented: bool = True
+    """False: neither step timer nor memory sampler; phases are timed all the same."""
 
 
 @dataclass(frozen=True)

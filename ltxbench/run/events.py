@@ -41,6 +41,8 @@ class PhaseEnded(Frozen):
 class StepEnded(Frozen):
     event: Literal["step-ended"] = "step-ended"
     record: StepRecord
+    cold: bool = False
+    """A step of the warm-up."""
 
 
 class MemorySampled(Frozen):

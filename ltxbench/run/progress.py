@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 REFRESH_PER_S = 1.0  # the parent is to leave the machine to the case
 PHASE_WORDS = {
     Phase.LOAD: "loading",
+    Phase.WARM_UP: "warming up",
     Phase.QUANTIZE: "quantizing",
     Phase.LORA: "fusing LoRA",
     Phase.ENHANCE: "enhancing the prompt",
@@ -93,7 +94,7 @@ class Progress(Listener):
         match event:
             case PhaseStarted():
                 self._phase = event.phase
-            case StepEnded():
+            case StepEnded(cold=False):
                 self._step += 1
                 self._estimate.step_ended(event.record)
             case _:

@@ -95,7 +95,8 @@ class StepRecord(Frozen):
     stage: int
     index: int
     """From 0 within the whole case, as the steps are printed."""
-    sigma: float
+    sigma: float | None
+    """The noise level that the step starts from; None of an imported one that is not told."""
     forwards: int
     start_s: float
     step_s: float
@@ -109,12 +110,14 @@ class Times(Frozen):
     load_s: float | None = None
     export_s: float | None = None
     wall_s: float | None = None
+    warm_up_s: float | None = None
 
 
 TIME_DEFINITIONS = {
     "generation": "text encoding + denoising + upscaling + VAE decoding, weights already in memory",
     "load": "reading weights, fusing LoRA and quantizing, for every component of the case",
     "export": "encoding the mp4",
+    "warm-up": "work done once and thrown away before it is timed; part of none but the wall time",
     "wall": "from starting the case's process to its end, interpreter and imports included",
 }
 
@@ -199,13 +202,15 @@ class CaseRecord(Frozen):
 
 
 class Machine(Frozen):
+    """Of an imported run, what the source does not tell is `unknown`, or None."""
+
     chip: str
-    memory_bytes: int
+    memory_bytes: int | None
     os: str
     arch: str
     accelerator: str | None = None
     """Name of the GPU that MLX uses, None on the CPU."""
-    cpu_cores: int
+    cpu_cores: int | None
     python: str
     packages: dict[str, str]
     git_commit: str | None = None
@@ -261,6 +266,26 @@ class Schedule(Frozen):
     """Each case also ran once without step timer and memory sampler."""
 
 
+class Claim(Frozen):
+    """A difference between two cases as a source states it, worked out again from the source's own figures."""
+
+    text: str
+    """As published."""
+    what: str
+    """The figure it is about: `average step`, `peak memory`, ..."""
+    old: str | None = None
+    new: str | None = None
+    """Names of the two cases; None where they could not be told."""
+    stated: float
+    """Share of the old one's figure: -0.17 for "17% faster"."""
+    recomputed: float | None = None
+    """From the same two cases' figures."""
+    qualified: bool = False
+    """The data do not carry it as it stands."""
+    qualification: str
+    """In sentences for the page: what the claim is worth, with the figure for the same work."""
+
+
 class Import(Frozen):
     """Where figures come from that were not measured here."""
 
@@ -270,6 +295,7 @@ class Import(Frozen):
     """What the source leaves open, in sentences for the page."""
     as_published: dict[str, dict[str, str]] = {}
     """By the case's name: figures in the source's own words."""
+    claims: tuple[Claim, ...] = ()
 
 
 class RunRecord(Frozen):

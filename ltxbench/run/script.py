@@ -56,6 +56,8 @@ class Level(Frozen):
 class CaseScript(Frozen):
     steps: tuple[Seconds, ...] = (1.0,)
     """Seconds of each step of the case, stage 1 first; the last one repeats."""
+    cold: Seconds | None = None
+    """Seconds of a stage's first step in a process that has not run it before; None: no longer than any other."""
     phases: dict[Phase, Seconds] = {}
     """Seconds of the other phases; 0.5 where not given."""
     memory: dict[Phase, Level] = {}

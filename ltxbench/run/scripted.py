@@ -25,6 +25,8 @@ from ltxbench.run.memory_need import Survey
 from ltxbench.run.records import DENOISING, MatmulRate, Phase
 from ltxbench.run.script import Fault, Level, Script
 
+WARMED_UP = (Phase.ENCODE, *DENOISING, Phase.DECODE)
+
 
 class ScriptedEngine:
     """An Engine, and Simulated."""
@@ -90,24 +92,42 @@ class ScriptedEngine:
         self._case = self._script.cases.get(case.name, self._script.default)
         recorder.facts(**{"engine": "scripted", **self._case.facts})
         for phase in _phases(case):
+            if job.warm_up and phase in WARMED_UP:
+                self._warm_up(case, phase, recorder)
             with recorder.phase(phase):
                 if phase in DENOISING:
-                    self._denoise(case, phase, recorder)
+                    self._denoise(case, phase, recorder, warm=job.warm_up)
                 else:
                     self._spend(phase)
         return Generated(frames=moving_gradient(case))
 
-    def _denoise(self, case: Case, phase: Phase, recorder: Recorder) -> None:
-        number = DENOISING.index(phase)
-        stage = case.stages[number]
-        before = sum(earlier.steps for earlier in case.stages[:number])
+    def _warm_up(self, case: Case, phase: Phase, recorder: Recorder) -> None:
+        with recorder.warm_up():
+            self._enter(phase)
+            self._fail(Phase.WARM_UP, 0)
+            if phase in DENOISING:
+                stage = case.stages[DENOISING.index(phase)]
+                with recorder.step(stage=stage.index, sigma=1.0, forwards=stage.forwards):
+                    self._advance(self._cold_s(case, phase))
+            else:
+                self._advance(self._case.phases.get(phase, 0.5))
+
+    def _denoise(self, case: Case, phase: Phase, recorder: Recorder, *, warm: bool) -> None:
+        stage = case.stages[DENOISING.index(phase)]
         for index in range(stage.steps):
             sigma = 1 - index / stage.steps
             with recorder.step(stage=stage.index, sigma=sigma, forwards=stage.forwards):
                 self._enter(phase)
                 self._fail(phase, index)
-                position = min(before + index, len(self._case.steps) - 1)
-                self._advance(self._case.steps[position])
+                cold = index == 0 and not warm
+                self._advance(self._cold_s(case, phase) if cold else self._step_s(case, phase, index))
+
+    def _step_s(self, case: Case, phase: Phase, index: int) -> float:
+        before = sum(earlier.steps for earlier in case.stages[: DENOISING.index(phase)])
+        return self._case.steps[min(before + index, len(self._case.steps) - 1)]
+
+    def _cold_s(self, case: Case, phase: Phase) -> float:
+        return self._step_s(case, phase, 0) if self._case.cold is None else self._case.cold
 
     def _spend(self, phase: Phase) -> None:
         self._enter(phase)

@@ -13,6 +13,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -90,7 +91,7 @@ def main() -> int:
             return 0
         _state_libraries(engine, emit)
         footprint = engine.footprint if isinstance(engine, Simulated) else footprint_reader()
-        recorder = CaseRecorder(engine, emit, footprint)
+        recorder = CaseRecorder(engine, emit, footprint, stepped=_instrumented(job.task))
         _run(job, job.task, engine, recorder, emit, footprint)
     except BaseException as error:  # noqa: BLE001 - whatever ended the job is its result
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # it may be repeated, and must not cut the account short
@@ -135,7 +136,7 @@ def _run(
     footprint: Callable[[], Footprint],
 ) -> None:
     sampler = MemorySampler(engine, recorder, emit, footprint, job.interval_s)
-    with sampler.running():
+    with sampler.running() if _instrumented(task) else nullcontext():
         if isinstance(task, EnhanceJob):
             emit(PromptEnhanced(text=engine.enhance(task, recorder)))
         else:
@@ -143,6 +144,10 @@ def _run(
             export(engine.generate(task, recorder))
     recorder.close()
     emit(Finished(mlx_peak_bytes=recorder.peak_bytes))
+
+
+def _instrumented(task: EnhanceJob | GenerateJob) -> bool:
+    return not isinstance(task, GenerateJob) or task.instrumented
 
 
 def _export(task: GenerateJob, generated: Generated, *, recorder: CaseRecorder, emit: Emit, folder: Path) -> None:

@@ -153,3 +153,29 @@ def test_a_phase_that_raises_has_no_record_and_stays_the_current_one(recorder, e
         raise ZeroDivisionError
     assert recorder.current is Phase.UPSCALE
     assert [type(event) for event in events] == [PhaseStarted]
+
+
+def test_a_step_of_the_warm_up_is_cold_and_leaves_the_numbers_of_the_timed_ones_alone(recorder, engine, events):
+    for _ in range(2):
+        with recorder.warm_up(), recorder.step(stage=1, sigma=1.0, forwards=2):
+            engine.now_s += 3.0
+    with recorder.phase(Phase.DENOISE_1), recorder.step(stage=1, sigma=1.0, forwards=2):
+        engine.now_s += 1.0
+    ended = [event for event in events if isinstance(event, StepEnded)]
+    assert [(event.cold, event.record.index, event.record.step_s) for event in ended] == [
+        (True, 0, 3.0),
+        (True, 1, 3.0),
+        (False, 0, 1.0),
+    ]
+    assert [record.phase for record in phases(events)] == ["warm-up", "warm-up", "denoise-1"]
+
+
+def test_an_unstepped_recorder_neither_synchronises_nor_tells_of_steps_but_times_the_phase(engine, events):
+    recorder = CaseRecorder(engine, events.append, no_footprint, stepped=False)
+    with recorder.phase(Phase.DENOISE_1):
+        for _ in range(2):
+            with recorder.step(stage=1, sigma=1.0, forwards=1):
+                engine.pending_s += 2.0
+        assert engine.pending_s == 4.0
+    assert not steps(events)
+    assert phases(events)[0].duration_s == 4.0

@@ -57,11 +57,27 @@ def scripted(tmp_path: Path) -> Callable[[Script], str]:
 def run_case(tmp_path: Path, case: Case, scripted: Callable[[Script], str]) -> Callable[..., CaseRecord]:
     """Runs one scripted case in a real child process."""
 
-    def run(failure: Failure | None = None, *, limit_s: float | None = 30, script: CaseScript | None = None, **options):
+    def run(
+        failure: Failure | None = None,
+        *,
+        limit_s: float | None = 30,
+        script: CaseScript | None = None,
+        warm_up: bool = False,
+        instrumented: bool = True,
+        case: Case = case,
+        **options,
+    ):
         chosen = script or CaseScript(failure=failure)
         job = WorkerJob(
             engine=scripted(Script(default=chosen)),
-            task=GenerateJob(case=case, prompt="A beaver.", negative_prompt="", weights=NO_WEIGHTS),
+            task=GenerateJob(
+                case=case,
+                prompt="A beaver.",
+                negative_prompt="",
+                weights=NO_WEIGHTS,
+                warm_up=warm_up,
+                instrumented=instrumented,
+            ),
             folder=tmp_path,
         )
         collector = Collector()
