@@ -107,8 +107,8 @@ def change(new: float | None, old: float | None) -> str:
     return f"{'−' if percent < 0 else '+'}{text}%"
 
 
-def sigma(value: float) -> str:
-    return f"{value:.4f}"
+def sigma(value: float | None) -> str:
+    return MISSING if value is None else f"{value:.4f}"
 
 
 def number(value: float) -> str:
