@@ -31,7 +31,7 @@ class Modulation:
     """The rows that one block is modulated by."""
 
     rows: mx.array
-    """[B, 1 or N, 6, D]: shift, scale and gate of self-attention, then of the feed-forward."""
+    """[B or 1, 1 or N, 6, D]: shift, scale and gate of self-attention, then of the feed-forward."""
     eps: float
 
     def __getitem__(self, row: int) -> mx.array:
@@ -52,7 +52,11 @@ class Modulation:
         scale: int | None = None,
         shift: int | None = None,
     ) -> tuple[mx.array, mx.array]:
-        """x + update, gated or not, and the RMS norm of that, modulated or not; both [B, N, D]."""
+        """x + update, gated or not, and the RMS norm of that, modulated or not; both [B, N, D].
+
+        x may be one sample that several updates part from.
+        """
+        x = mx.broadcast_to(x, update.shape)
         rows = None if scale is None or shift is None else (scale, shift)
         if self._fused(x):
             return cuda_kernels.residual_norm(x, update, self.rows, gate, rows, self.eps)

@@ -43,8 +43,9 @@ class Attention(nn.Module):
         return self._split(self.k_norm(self.to_k(context))), self._split(self.to_v(context))
 
     def cross(self, x: mx.array, keys: mx.array, values: mx.array) -> mx.array:
-        """Attention of x [B, N, dim] to what `keys_values` gave; no rotation, no mask."""
-        return self._attend(self._split(self.q_norm(self.to_q(x))), keys, values)
+        """Attention of x [B or 1, N, dim] to what `keys_values` gave of B contexts; no rotation, no mask."""
+        q = self._split(self.q_norm(self.to_q(x)))
+        return self._attend(mx.broadcast_to(q, (keys.shape[0], *q.shape[1:])), keys, values)
 
     def values_only(self, x: mx.array) -> mx.array:
         """x [B, N, dim] as if each token attended to itself alone: the perturbation of STG."""

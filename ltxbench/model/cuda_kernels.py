@@ -154,8 +154,9 @@ def residual_norm(
     modulation: tuple[int, int] | None,
     eps: float,
 ) -> tuple[mx.array, mx.array]:
-    """x + update [B, N, D], and the RMS norm of that; `gate` and `modulation` (scale, shift) number rows [B, 1, R, D].
+    """x + update [B, N, D], and the RMS norm of that; `gate` and `modulation` (scale, shift) number the rows.
 
+    rows [B, 1, R, D], or [1, 1, R, D] for all samples.
     Defined by `adaln.Modulation`. Without an update the sum is x itself.
     """
     batch, tokens, dim = x.shape
@@ -177,7 +178,7 @@ def residual_norm(
     outputs = ("normed",) if update is None else ("normed", "sum")
     kernel = _kernel(name, inputs, outputs, source + _WRITE, eps)
     made = kernel(
-        inputs=[x, *([] if update is None else [update]), rows, _number(tokens)],
+        inputs=[x, *([] if update is None else [update]), rows, _number(batch * tokens // rows.shape[0])],
         template=[("T", x.dtype), ("D", dim), ("ROWS", rows.shape[-2]), *numbers.items()],
         output_shapes=[x.shape] * len(outputs),
         output_dtypes=[x.dtype] * len(outputs),

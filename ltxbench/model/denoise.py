@@ -95,7 +95,9 @@ class _Predictor:
     def __call__(self, latent: mx.array, levels: mx.array) -> mx.array:
         uncond = perturbed = None
         if self.joined is not None:
-            both = self._clean(mx.tile(latent, (2, 1, 1)), mx.concatenate([levels, levels]), self.joined)
+            # A single sample parts within the transformer, where the prompts are first seen.
+            twice = (latent, latent) if latent.shape[0] > 1 else (latent,)
+            both = self._clean(mx.concatenate(twice), mx.concatenate([levels] * len(twice)), self.joined)
             cond, uncond = mx.split(both, 2)
         else:
             cond = self._clean(latent, levels, self.conditioning)
@@ -108,7 +110,7 @@ class _Predictor:
     def _clean(
         self, latent: mx.array, levels: mx.array, conditioning: Conditioning, *, skip: tuple[int, ...] = ()
     ) -> mx.array:
-        """latent - sigma * velocity, with sigma [B] or, one a token, [B, N]."""
+        """latent - sigma * velocity, with sigma [B] or, one a token, [B, N]; one batch after the other a prompt."""
         velocity = self.transformer(latent, levels, conditioning, skip_self_attention=skip)
         return latent - velocity.astype(mx.float32) * levels.reshape(levels.shape[0], -1, 1)
 

@@ -21,6 +21,7 @@ from ltxbench.errors import WeightsError
 from ltxbench.model.checkpoint import load_strict
 from ltxbench.model.feed_forward import gelu_tanh
 from ltxbench.model.gemma_files import GemmaConfig, read_tensors
+from ltxbench.model.quantized_linear import prefer_unpacking
 
 BITS, GROUP_SIZES = (2, 3, 4, 5, 6, 8), (32, 64, 128)
 Mask = mx.array | str | None
@@ -179,6 +180,7 @@ def build(config: GemmaConfig, tensors: Mapping[str, mx.array], *, source: str) 
         return _quantization(f"{source}: tensor {path}", module.weight.shape[-1], packed, scales)
 
     nn.quantize(model, class_predicate=quantization)
+    prefer_unpacking(model)
     return model
 
 

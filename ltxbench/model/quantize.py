@@ -9,6 +9,7 @@ import mlx.core as mx
 import mlx.nn as nn
 
 from ltxbench.matrix.case import Quantization, QuantizedLayers
+from ltxbench.model.quantized_linear import prefer_unpacking
 
 GROUP_SIZE = 64
 BLOCKS = "transformer_blocks."
@@ -58,6 +59,7 @@ class QuantizationPlan:
             return
         picked = dict.fromkeys(path for path in self.paths if paths is None or path in paths)
         nn.quantize(self._model, GROUP_SIZE, self.bits, class_predicate=lambda path, _: path in picked)
+        prefer_unpacking(self._model)
         replaced = dict(self._model.named_modules())
         for path in picked:
             mx.eval(replaced[path].parameters())

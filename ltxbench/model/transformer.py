@@ -132,8 +132,9 @@ class VideoTransformer(nn.Module):
     ) -> mx.array:
         """Velocity [B, N, out_channels] in the model's dtype, of a latent [B, N, in_channels].
 
-        `timestep` is the noise level in 0..1 as float32: [B] for a whole latent, or [B, N] one a token. In the
-        blocks numbered in `skip_self_attention` every token attends to itself alone (STG as of March 2026).
+        `timestep` is the noise level in 0..1 as float32: [B] for a whole latent, or [B, N] one a token. One latent
+        under a conditioning on several prompts gives a velocity for each: they part where the text is first seen. In
+        the blocks numbered in `skip_self_attention` every token attends to itself alone (STG as of March 2026).
         """
         timestep = timestep.astype(mx.float32) * self.config.timestep_scale_multiplier
         modulation, embedded = self.adaln_single(timestep[:, None] if timestep.ndim == 1 else timestep, self.dtype)

@@ -27,14 +27,19 @@ def relative_error(out: mx.array, ref: mx.array) -> float:
 
 
 @on_cuda
-@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize(("batch", "levels", "parting"), [(1, 1, False), (2, 2, False), (2, 1, False), (2, 1, True)])
 @pytest.mark.parametrize("gate", [None, 2])
 @pytest.mark.parametrize("rows", [(None, None), (4, 3)])
 def test_adding_and_norming_in_one_kernel_rounds_like_the_plain_operations(
-    batch: int, gate: int | None, rows: tuple[int | None, int | None], monkeypatch: pytest.MonkeyPatch
+    batch: int,
+    levels: int,
+    parting: bool,
+    gate: int | None,
+    rows: tuple[int | None, int | None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    level = Modulation(draw(batch, 1, 6, DIM), 1e-6)
-    x, update = draw(batch, TOKENS, DIM), draw(batch, TOKENS + 1, DIM)[:, 1:]
+    level = Modulation(draw(levels, 1, 6, DIM), 1e-6)
+    x, update = draw(1 if parting else batch, TOKENS, DIM), draw(batch, TOKENS + 1, DIM)[:, 1:]
     fused = level.add_norm(x, update, gate=gate, scale=rows[0], shift=rows[1])
     monkeypatch.setattr(cuda_kernels, "fits", lambda dim, dtype: False)
     plain = level.add_norm(x, update, gate=gate, scale=rows[0], shift=rows[1])

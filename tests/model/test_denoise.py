@@ -121,7 +121,8 @@ def test_tokens_that_are_masked_out_keep_their_value(
     assert relative_error(everything, stored("denoise")["expected.distilled"]) <= 1e-5
 
 
-def test_a_batch_is_denoised_like_its_samples(transformer: VideoTransformer) -> None:
+@pytest.mark.parametrize("guidance", [CFG, Guidance(cfg=4.0, stg=1.0, stg_blocks=(1,))], ids=["cfg", "cfg and stg"])
+def test_a_batch_is_denoised_like_its_samples(transformer: VideoTransformer, guidance: Guidance) -> None:
     inputs = stored("transformer")
     positions = np.concatenate([token_positions(GRID, fps) for fps in (24, 30)])
     conditioning, negative = (
@@ -129,14 +130,14 @@ def test_a_batch_is_denoised_like_its_samples(transformer: VideoTransformer) -> 
     )
     latent = inputs["inputs.latent"]
     together = [
-        denoise(transformer, latent, dev_sigmas(3), conditioning, negative=negative, guidance=CFG, joined=joined)
+        denoise(transformer, latent, dev_sigmas(3), conditioning, negative=negative, guidance=guidance, joined=joined)
         for joined in (None, conditioning.joined(negative))
     ]
     assert relative_error(*together) <= 1e-5
     for sample in range(2):
         one = slice(sample, sample + 1)
         texts = [transformer.prepare_at(sign * inputs["inputs.context"][one], positions[one]) for sign in (1, -1)]
-        alone = denoise(transformer, latent[one], dev_sigmas(3), texts[0], negative=texts[1], guidance=CFG)
+        alone = denoise(transformer, latent[one], dev_sigmas(3), texts[0], negative=texts[1], guidance=guidance)
         assert relative_error(alone, together[0][one]) <= 1e-5
 
 

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from ltxbench.errors import WeightsError
+from ltxbench.model.attention import Attention
 from ltxbench.model.checkpoint import named_parameters
 from ltxbench.model.flops import parameter_count
+from ltxbench.model.rope import Rotation
 from ltxbench.model.transformer import PREFIX, VideoTransformer
 from ltxbench.model.transformer_config import Precision, RopeType, TransformerConfig, transformer_section
 from tests.model import stored_transformer
@@ -78,6 +80,35 @@ def test_conditionings_are_joined_into_one_batch(transformer: VideoTransformer) 
     assert joined.batch == 2
     out = transformer(inputs["inputs.latent"], inputs["inputs.timesteps"], joined)
     assert relative_error(out, velocity(transformer)) <= 1e-6
+
+
+@pytest.mark.parametrize("per_token", [False, True])
+def test_one_latent_under_two_prompts_is_that_latent_under_each(transformer: VideoTransformer, per_token: bool) -> None:
+    inputs = stored("transformer")
+    latent, levels = inputs["inputs.latent"][:1], inputs["inputs.timesteps"][:1]
+    if per_token:
+        levels = mx.linspace(0, 1, latent.shape[1])[None]
+    both = transformer(latent, levels, transformer.prepare(inputs["inputs.context"], GRID, FPS))
+    assert both.shape[0] == 2
+    for sample in range(2):
+        alone = transformer(latent, levels, transformer.prepare(inputs["inputs.context"][sample, None], GRID, FPS))
+        assert relative_error(both[sample, None], alone) <= 1e-6
+
+
+def test_what_comes_before_the_text_is_computed_once_for_all_prompts(
+    transformer: VideoTransformer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs, batches = stored("transformer"), []
+    attend = Attention.__call__
+
+    def spied(self: Attention, x: mx.array, rotation: Rotation) -> mx.array:
+        batches.append(x.shape[0])
+        return attend(self, x, rotation)
+
+    monkeypatch.setattr(Attention, "__call__", spied)
+    conditioning = transformer.prepare(inputs["inputs.context"], GRID, FPS)
+    transformer(inputs["inputs.latent"][:1], inputs["inputs.timesteps"][:1], conditioning)
+    assert batches == [1, 2]
 
 
 def test_preparing_leaves_no_work_for_the_first_step(
