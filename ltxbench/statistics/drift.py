@@ -1,0 +1,127 @@
+"""Whether a series keeps its level: trends, shifts and waves, with their size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from scipy.stats import kendalltau, rankdata, theilslopes
+
+from ltxbench.statistics.null import serial_p
+from ltxbench.statistics.values import Floats, finite
+
+PRACTICAL = 0.05
+BLATANT = 0.20
+ALPHA = 0.05
+LEAST = 3  # values in which a trend can be told from a single odd one
+WINDOW = 3  # values whose median counts as a level
+
+
+class Steadiness(StrEnum):
+    STEADY = "steady"
+    DRIFTING = "drifting"
+    """Goes one way."""
+    UNSTEADY = "unsteady"
+    """Wanders, whatever its slope."""
+    UNTESTED = "untested"
+    """Too short for any test, and nothing blatant."""
+
+
+@dataclass(frozen=True)
+class Drift:
+    """`change`, `low`, `high` and `wander` are shares of the series' median: 0.2 is 20%."""
+
+    n: int
+    steadiness: Steadiness
+    change: float
+    """Theil-Sen slope times the length of the series."""
+    low: float
+    high: float
+    """The slope's own interval, times the length."""
+    confidence: float
+    wander: float
+    """Between the highest and the lowest level, a level being the median of three values in a row."""
+    p: float | None
+    """Of the two tests against a random order, the smaller times two; None where the size alone is no concern."""
+
+    @property
+    def marked(self) -> bool:
+        return self.steadiness in (Steadiness.DRIFTING, Steadiness.UNSTEADY)
+
+    @property
+    def size(self) -> float:
+        """The larger of wander and change, without sign."""
+        return max(abs(self.change), self.wander)
+
+
+def drift(
+    values: Sequence[float] | Floats,
+    *,
+    practical: float = PRACTICAL,
+    blatant: float = BLATANT,
+    alpha: float = ALPHA,
+    confidence: float = 0.95,
+) -> Drift | None:
+    """Looks at a series in its order. None for fewer than three values, or a median of 0.
+
+    Two tests against a random order, at alpha/2 each: Kendall's (a trend) and Bartels' (a shift or a wave, too). Their
+    outcome counts only from `practical` on: drifting when the trend is that large, unsteady when only the wander is.
+    From `blatant` on a wander counts without a test. Raises ValueError for NaN and infinity.
+    """
+    series = finite(values)
+    median = float(np.median(series)) if len(series) else 0.0
+    if len(series) < LEAST or median == 0:
+        return None
+    slope = theilslopes(series, alpha=confidence)
+    length = (len(series) - 1) / abs(median)
+    change = float(slope.slope) * length
+    wander = float(np.ptp(_levels(series))) / abs(median)
+    p = _p(series) if max(abs(change), wander) >= practical else None
+    ordered = p is not None and p <= alpha
+    if ordered and abs(change) >= practical:
+        steadiness = Steadiness.DRIFTING
+    elif ordered or wander >= blatant:
+        steadiness = Steadiness.UNSTEADY
+    elif smallest_drift_p(len(series)) > alpha:
+        steadiness = Steadiness.UNTESTED
+    else:
+        steadiness = Steadiness.STEADY
+    return Drift(
+        n=len(series),
+        steadiness=steadiness,
+        change=change,
+        low=float(slope.low_slope) * length,
+        high=float(slope.high_slope) * length,
+        confidence=confidence,
+        wander=wander,
+        p=p,
+    )
+
+
+def smallest_drift_p(n: int) -> float:
+    """Of a series of n values without ties: both tests have 2 of n! orders at their end."""
+    return min(1.0, 4 / float(np.prod(np.arange(1, n + 1, dtype=np.float64))))
+
+
+def stage_series(steps: Iterable[tuple[int, float]]) -> dict[int, tuple[float, ...]]:
+    """(stage, step time) in order -> each stage's times without its first.
+
+    A stage's first step compiles or meets new shapes, and the stages do different work: neither is drift.
+    """
+    stages: dict[int, list[float]] = {}
+    for stage, step_s in steps:
+        stages.setdefault(stage, []).append(step_s)
+    return {stage: tuple(times[1:]) for stage, times in stages.items()}
+
+
+def _levels(series: Floats) -> Floats:
+    return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(series, WINDOW), axis=1))
+
+
+def _p(series: Floats) -> float:
+    if np.ptp(series) == 0:
+        return 1.0
+    trend = float(kendalltau(np.arange(len(series)), series).pvalue)
+    return min(1.0, 2 * min(trend, serial_p(np.asarray(rankdata(series), dtype=np.float64))))

@@ -1,0 +1,1 @@
+"""Whether a run's figures can be trusted, and what may be concluded from them: rules over the stored records."""

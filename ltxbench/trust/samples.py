@@ -1,0 +1,70 @@
+"""From a case's rounds to samples: one figure a round, whatever happens within it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from ltxbench.matrix.case import Case
+from ltxbench.run.records import CaseRecord, Outcome
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure of a round. `of` gives None where the round does not have it."""
+
+    name: str
+    title: str
+    of: Callable[[CaseRecord], float | None]
+
+
+GENERATION = Metric("generation_s", "generation", lambda record: record.times.generation_s)
+LOAD = Metric("load_s", "load", lambda record: record.times.load_s)
+PEAK = Metric("mlx_peak_bytes", "MLX peak", lambda record: record.memory.mlx_peak_bytes)
+FOOTPRINT = Metric("footprint_peak_bytes", "process peak", lambda record: record.memory.footprint_peak_bytes)
+ENERGY = Metric("generation_j", "energy", lambda record: record.energy.generation_j if record.energy else None)
+MEMORY = (PEAK, FOOTPRINT)
+
+
+def step_metric(stage: int, *, stages: int = 1) -> Metric:
+    """The median of a stage's warm steps: steps of one round share its conditions, so they are one sample together."""
+
+    def of(record: CaseRecord) -> float | None:
+        warm = warm_steps(record).get(stage)
+        return median(warm) if warm else None
+
+    title = "step" if stages == 1 else f"step, stage {stage}"
+    return Metric(f"step_{stage}_s", title, of)
+
+
+def time_metrics(case: Case) -> tuple[Metric, ...]:
+    """What of a case is compared as times: generation first."""
+    stages = case.stages
+    return (GENERATION, *(step_metric(stage.index, stages=len(stages)) for stage in stages), LOAD)
+
+
+def warm_steps(record: CaseRecord) -> dict[int, tuple[float, ...]]:
+    """Step times by stage without each stage's first, in seconds.
+
+    A stage of a single step keeps it if a warm-up had run it before.
+    """
+    stages: dict[int, list[float]] = {}
+    for step in record.steps:
+        stages.setdefault(step.stage, []).append(step.step_s)
+    warmed = {step.stage for step in record.cold_steps}
+    return {stage: tuple(times[1:] or (times if stage in warmed else ())) for stage, times in stages.items() if times}
+
+
+def finished(rounds: Iterable[CaseRecord]) -> tuple[CaseRecord, ...]:
+    return tuple(record for record in rounds if record.outcome is Outcome.OK)
+
+
+def by_round(rounds: Sequence[CaseRecord], metric: Metric) -> dict[int, float]:
+    """Samples of the rounds that finished and have the figure, by round."""
+    values = ((record.round, metric.of(record)) for record in finished(rounds))
+    return {number: value for number, value in values if value is not None}
+
+
+def samples(rounds: Sequence[CaseRecord], metric: Metric) -> tuple[float, ...]:
+    return tuple(by_round(rounds, metric).values())
