@@ -43,6 +43,7 @@ def denoise(
     joined: Conditioning | None = None,
     mask: mx.array | None = None,
     clean: mx.array | None = None,
+    stepped: bool = True,
     on_step: OnStep = lambda sigma, forwards: nullcontext(),  # noqa: ARG005 - called by position
 ) -> mx.array:
     """The latent [B, N, C] in float32 at the last of `sigmas`, from the one at the first.
@@ -51,8 +52,9 @@ def denoise(
     joined    conditioning on both prompts: their forwards are then one of twice the batch, not one after the other
     mask      [B, N] in 0..1: how much of each token is denoised, for conditioning on images
     clean     [B, N, C]: what the rest of a masked token is held at; the given latent where that is None
+    stepped   each step is evaluated within its `on_step`; otherwise all of them at the end, as one computation
 
-    Raises InvalidLatent at the first step that yields NaN or infinity.
+    Raises InvalidLatent that names the first step to yield NaN or infinity.
     """
     guidance = guidance or Guidance()
     if guidance.needs_negative and negative is None:
@@ -60,6 +62,7 @@ def denoise(
     latent = latent.astype(mx.float32)
     clean = latent if clean is None else clean.astype(mx.float32)
     predict = _Predictor(transformer, guidance, conditioning, negative, joined)
+    finite: list[mx.array] = []
 
     for step, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         with on_step(float(sigma), guidance.forwards):
@@ -69,10 +72,15 @@ def denoise(
                 denoised = denoised * mask[..., None] + clean * (1 - mask[..., None])
             velocity = (latent - denoised) / float(sigma)
             latent = latent + velocity * float(sigma_next - sigma)
-            finite = mx.isfinite(latent).all()
-            mx.eval(latent, finite)
-        if not finite.item():
+            finite.append(mx.isfinite(latent).all())
+            if stepped:
+                mx.eval(latent, finite[-1])
+        if stepped and not finite[-1].item():
             raise InvalidLatent(step, float(sigma))
+    mx.eval(latent, finite)
+    for step, ok in enumerate(finite):
+        if not ok.item():
+            raise InvalidLatent(step, float(sigmas[step]))
     return latent
 
 

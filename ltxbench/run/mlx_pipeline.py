@@ -7,7 +7,8 @@ Official: ltx_pipelines.{distilled,ti2vid_one_stage,ti2vid_two_stages}.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -22,15 +23,17 @@ from ltxbench.model.denoise import InvalidLatent, denoise, pack, unpack
 from ltxbench.model.guidance import Guidance
 from ltxbench.model.schedule import sigmas_for
 from ltxbench.model.text import TextProjection, read_prompt
+from ltxbench.model.text_flops import gemma_flops, projection_flops
 from ltxbench.model.transformer import Conditioning, VideoTransformer
 from ltxbench.model.upsampler import LatentUpsampler
 from ltxbench.model.vae.decoder import VideoDecoder
+from ltxbench.model.vae.flops import decode_flops
 from ltxbench.model.vae.statistics import PerChannelStatistics
 from ltxbench.model.vae.tiling import OFFICIAL, decode_frames
 from ltxbench.model.work import transformer_facts
 from ltxbench.run.engine import Generated, GenerateJob, InvalidOutput, Recorder
 from ltxbench.run.mlx_loading import fuse_distilled_lora, load_transformer, materialize
-from ltxbench.run.records import Phase
+from ltxbench.run.records import DENOISING, Phase
 from ltxbench.weights.source import WeightSource, open_source
 
 CACHE_BYTES = 2 << 30
@@ -49,17 +52,28 @@ def generate(job: GenerateJob, recorder: Recorder, dtype: mx.Dtype) -> Generated
     texts = _encode(job, source, checkpoint, recorder, dtype)
     transformer = load_transformer(case, source, checkpoint, recorder, dtype)
     recorder.facts(**transformer_facts(transformer.config, case, texts.prompt.shape[1]))
-    latent = _first_latent(case, transformer, texts, recorder)
+    latent = _first_latent(job, transformer, texts, recorder)
     if case.two_stage:
         latent = _upscale(case, source, checkpoint, latent, recorder, dtype)
         if case.distilled_lora is LoraUse.STAGE_2:
             fuse_distilled_lora(case, source, transformer, recorder)
-        latent = _refine(case, transformer, latent, texts, recorder)
+        latent = _refine(job, transformer, latent, texts, recorder)
     del transformer
     mx.clear_cache()
     final = np.array(latent)
     recorder.facts(latent_sha256=noise.sha256(final))
-    return Generated(_decode(case, checkpoint, latent, recorder, dtype), final)
+    return Generated(_decode(job, checkpoint, latent, recorder, dtype), final)
+
+
+@contextmanager
+def _warm_up(job: GenerateJob, recorder: Recorder) -> Iterator[bool]:
+    """Whether the job asks for what follows to be done once and thrown away; that is one of its warm-up's phases."""
+    if not job.warm_up:
+        yield False
+        return
+    with recorder.warm_up():
+        yield True
+    mx.clear_cache()  # what is timed starts as it would without
 
 
 @dataclass(frozen=True)
@@ -77,23 +91,34 @@ def _encode(
     with recorder.phase(Phase.LOAD):
         tokenizer, gemma = source.tokenizer(), source.text_encoder(dtype)
         materialize(gemma.model)
+    with _warm_up(job, recorder) as asked:
+        if asked:
+            mx.eval(read_prompt(tokenizer, gemma, prompts[0]).normalized)
     with recorder.phase(Phase.ENCODE):
         states = []
         for prompt in prompts:  # one by one: the states of all layers of one prompt are enough to hold
             states.append(read_prompt(tokenizer, gemma, prompt))
             mx.eval(states[-1].normalized)
+    flops = sum(gemma_flops(gemma.config, state.mask.shape[1]) for state in states)
     del gemma
     mx.clear_cache()
     with recorder.phase(Phase.LOAD):
         projection = TextProjection.from_checkpoint(checkpoint, dtype)
         materialize(projection.features)
         materialize(projection.connector)
+    with _warm_up(job, recorder) as asked:
+        if asked:
+            mx.eval(projection(states[0]).context)
     with recorder.phase(Phase.ENCODE):
         contexts = [projection(state).context for state in states]
         mx.eval(contexts)
+    in_dims = projection.features.aggregate_embed.weight.shape[1]
+    for state in states:
+        flops += projection_flops(projection.connector.config, in_dims, state.mask.shape[1], state.length)
     del projection
     mx.clear_cache()
     recorder.facts(
+        flops_encode=flops,
         prompt_tokens=states[0].valid_tokens,
         context_sha256=noise.sha256(np.array(contexts[0].astype(mx.float32))),
     )
@@ -105,29 +130,32 @@ def _grid(case: Case, stage: Stage) -> tuple[int, int, int]:
     return case.latent_frames, stage.height // 32, stage.width // 32
 
 
-def _first_latent(case: Case, transformer: VideoTransformer, texts: _Texts, recorder: Recorder) -> mx.array:
+def _first_latent(job: GenerateJob, transformer: VideoTransformer, texts: _Texts, recorder: Recorder) -> mx.array:
     """The latent [1, C, F, H, W] of stage 1, from noise."""
+    case = job.case
     stage = case.stages[0]
     grid = _grid(case, stage)
     start = noise.initial_noise(case.seed, (1, transformer.config.in_channels, *grid))
     recorder.facts(noise_sha256=noise.sha256(start))
     guidance = Guidance(cfg=case.guidance, stg=case.stg, stg_blocks=case.stg_blocks, rescale=case.rescale)
-    with recorder.phase(Phase.DENOISE_1):
-        return _run_stage(case, stage, transformer, mx.array(start), texts, guidance, recorder)
+    return _run_stage(job, stage, transformer, mx.array(start), texts, guidance, recorder)
 
 
-def _refine(case: Case, transformer: VideoTransformer, latent: mx.array, texts: _Texts, recorder: Recorder) -> mx.array:
+def _refine(
+    job: GenerateJob, transformer: VideoTransformer, latent: mx.array, texts: _Texts, recorder: Recorder
+) -> mx.array:
     """Stage 2: fresh noise mixed into the upscaled latent at the first noise level, then a few unguided steps."""
+    case = job.case
     stage = case.stages[1]
     sigma = float(sigmas_for(case, stage)[0])
     fresh = noise.initial_noise(case.seed, tuple(latent.shape), stream=noise.STAGE_2_STREAM)
-    with recorder.phase(Phase.DENOISE_2):
-        mixed = sigma * mx.array(fresh) + (1 - sigma) * latent
-        return _run_stage(case, stage, transformer, mixed, texts, Guidance(), recorder)
+    recorder.facts(noise_sha256_stage_2=noise.sha256(fresh))
+    mixed = sigma * mx.array(fresh) + (1 - sigma) * latent
+    return _run_stage(job, stage, transformer, mixed, texts, Guidance(), recorder)
 
 
 def _run_stage(
-    case: Case,
+    job: GenerateJob,
     stage: Stage,
     transformer: VideoTransformer,
     latent: mx.array,
@@ -135,23 +163,32 @@ def _run_stage(
     guidance: Guidance,
     recorder: Recorder,
 ) -> mx.array:
-    grid = _grid(case, stage)
-    conditioning, negative, joined = _conditioning(case, transformer, texts, grid, guidance)
-    on_step = partial(_step, recorder, stage.index)
-    try:
-        tokens = denoise(
+    case = job.case
+    grid, sigmas = _grid(case, stage), sigmas_for(case, stage)
+
+    def run(steps: int) -> mx.array:
+        """The text is prepared within, since that is part of every stage."""
+        conditioning, negative, joined = _conditioning(case, transformer, texts, grid, guidance)
+        return denoise(
             transformer,
             pack(latent),
-            sigmas_for(case, stage),
+            sigmas[: steps + 1],
             conditioning,
             negative=negative,
             joined=joined,
             guidance=guidance,
-            on_step=on_step,
+            stepped=recorder.stepped,
+            on_step=partial(_step, recorder, stage.index),
         )
+
+    try:
+        with _warm_up(job, recorder) as asked:
+            if asked:
+                run(1)
+        with recorder.phase(DENOISING[stage.index - 1]):
+            return unpack(run(stage.steps), grid)
     except InvalidLatent as error:
         raise InvalidOutput(f"stage {stage.index}: {error.message}", hint=error.hint) from error
-    return unpack(tokens, grid)
 
 
 def _conditioning(
@@ -192,13 +229,19 @@ def _upscale(
 
 
 def _decode(
-    case: Case, checkpoint: Checkpoint, latent: mx.array, recorder: Recorder, dtype: mx.Dtype
+    job: GenerateJob, checkpoint: Checkpoint, latent: mx.array, recorder: Recorder, dtype: mx.Dtype
 ) -> npt.NDArray[np.uint8]:
     """uint8 [F, H, W, 3]."""
+    tiling = OFFICIAL if job.case.tiling is Tiling.OFFICIAL else None
     with recorder.phase(Phase.LOAD):
         decoder = VideoDecoder.from_checkpoint(checkpoint, dtype)
         materialize(decoder.network)
         materialize(decoder.statistics)
+    frames, height, width = latent.shape[2:]
+    recorder.facts(flops_decode=decode_flops(decoder.config, (frames, height, width), tiling))
+    with _warm_up(job, recorder) as asked:
+        if asked:
+            for _ in decode_frames(decoder, latent, tiling):
+                pass
     with recorder.phase(Phase.DECODE):
-        tiling = OFFICIAL if case.tiling is Tiling.OFFICIAL else None
         return np.concatenate(list(decode_frames(decoder, latent, tiling)))

@@ -4,14 +4,14 @@
 
 Each round runs every arm once, in an order that changes from round to round:
 
-    off      nothing is timed but the whole
+    off      nothing is timed but the whole, no step is awaited
     again    the same, so that the difference between two equal things is known
     timer    with phases and steps timed, the device awaited around each
     sampler  with the memory sampler besides, as `ltxbench bench` runs it
 
 and the denoising loop of the case alone, on the same latent and text:
 
-    unstepped  all steps as one computation, awaited at the end
+    unstepped  all steps as one computation, awaited at the end, as `ltxbench bench --check` runs it
     stepped    as the pipeline runs it, timed step by step with the sampler running
 
 The difference is the median over the rounds of each round's own, so that a slow minute does not count. Wall time is
@@ -26,7 +26,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from itertools import pairwise
 from statistics import median
 
 import mlx.core as mx
@@ -39,29 +38,18 @@ from ltxbench.model import noise
 from ltxbench.model.denoise import denoise, pack
 from ltxbench.model.schedule import sigmas_for
 from ltxbench.model.tokenizer import MAX_TOKENS
-from ltxbench.model.transformer import Conditioning, VideoTransformer
-from ltxbench.run.engine import Fact, GenerateJob, Recorder
+from ltxbench.model.transformer import VideoTransformer
+from ltxbench.run.engine import GenerateJob, Recorder
 from ltxbench.run.events import EventWriter
 from ltxbench.run.mlx_engine import MlxEngine
 from ltxbench.run.records import Phase
 from ltxbench.weights.resolve import resolve
 from ltxbench.weights.source import open_source
+from tests.silent import SilentRecorder
 
 Seconds = tuple[float, float]
 """Wall and CPU."""
 Arm = Callable[[], object]
-
-
-class NoRecorder:
-    """Times nothing and never waits for the device."""
-
-    def phase(self, phase: Phase) -> AbstractContextManager[None]:
-        return nullcontext()
-
-    def step(self, *, stage: int, sigma: float, forwards: int) -> AbstractContextManager[None]:
-        return nullcontext()
-
-    def facts(self, **facts: Fact) -> None: ...
 
 
 @contextmanager
@@ -91,7 +79,7 @@ def case_arms(job: GenerateJob, shares: list[float]) -> dict[str, Arm]:
         with recording(sampler=sampler, shares=shares if sampler else None) as recorder:
             run(recorder)
 
-    off = partial(run, NoRecorder())
+    off = partial(run, SilentRecorder(stepped=False))
     return {
         "off": off,
         "again": off,
@@ -108,25 +96,21 @@ def loop_arms(case: Case, transformer: VideoTransformer, text_tokens: int) -> di
     context = mx.array(noise.initial_noise(case.seed, (1, text_tokens, config.caption_channels)))
     conditioning = transformer.prepare(context, grid, case.fps)
     latent = pack(mx.array(noise.initial_noise(case.seed, (1, config.in_channels, *grid))))
-    sigmas = [float(sigma) for sigma in sigmas_for(case, stage)]
+    sigmas = sigmas_for(case, stage)
+
+    def unstepped() -> None:
+        denoise(transformer, latent, sigmas, conditioning, stepped=False)
+        mx.synchronize()
 
     def stepped() -> None:
         with recording(sampler=True) as recorder, recorder.phase(Phase.DENOISE_1):
-            denoise(transformer, latent, sigmas_for(case, stage), conditioning, on_step=partial(step, recorder))
+            denoise(transformer, latent, sigmas, conditioning, on_step=partial(step, recorder))
 
-    return {"unstepped": partial(unstepped, transformer, latent, sigmas, conditioning), "stepped": stepped}
+    return {"unstepped": unstepped, "stepped": stepped}
 
 
 def step(recorder: CaseRecorder, sigma: float, forwards: int) -> AbstractContextManager[None]:
     return recorder.step(stage=1, sigma=sigma, forwards=forwards)
-
-
-def unstepped(transformer: VideoTransformer, latent: mx.array, sigmas: list[float], conditioning: Conditioning) -> None:
-    for sigma, following in pairwise(sigmas):
-        velocity = transformer(latent, mx.array([sigma]), conditioning)
-        latent = latent + velocity.astype(mx.float32) * (following - sigma)
-    mx.eval(latent)
-    mx.synchronize()
 
 
 def timed(arm: Arm) -> Seconds:

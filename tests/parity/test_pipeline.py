@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import mlx.core as mx
@@ -13,11 +11,11 @@ import pytest
 from ltxbench.matrix.case import Case, LoraUse, Model
 from ltxbench.run.engine import GenerateJob
 from ltxbench.run.mlx_pipeline import generate
-from ltxbench.run.records import Phase
 from ltxbench.weights.files import WeightFiles
 from ltxbench.weights.tiny.store import ensure_tiny
 from tests.parity.conftest import Check
 from tests.parity.reference_pipeline import run
+from tests.silent import SilentRecorder
 
 pytestmark = pytest.mark.parity
 
@@ -50,21 +48,6 @@ CASES = {
 }
 
 
-class Silent:
-    """A recorder that keeps nothing."""
-
-    @contextmanager
-    def phase(self, phase: Phase) -> Iterator[None]:
-        yield
-
-    @contextmanager
-    def step(self, *, stage: int, sigma: float, forwards: int) -> Iterator[None]:
-        yield
-
-    def facts(self, **facts: Any) -> None:
-        pass
-
-
 @pytest.fixture(scope="session")
 def files(tmp_path_factory: pytest.TempPathFactory) -> WeightFiles:
     return ensure_tiny(tmp_path_factory.mktemp("cache"))
@@ -76,7 +59,7 @@ def test_the_frames_are_the_official_pipelines(name: str, files: WeightFiles, ch
     case = Case(name="case", title="Case", **fields)
     job = GenerateJob(case=case, prompt=PROMPT, negative_prompt=NEGATIVE, weights=files)
 
-    out = generate(job, Silent(), mx.float32)
+    out = generate(job, SilentRecorder(), mx.float32)
     reference = run(case, PROMPT, NEGATIVE, files)
 
     check("pipeline, final latent", name, out.latent, reference.latent, 1e-4)
