@@ -101,25 +101,31 @@ def download(
 @app.command()
 def verify(
     path: Annotated[Path, typer.Argument(help="A safetensors file of LTX-2, or a Gemma folder.")],
-    checksum: Annotated[bool, typer.Option(help="Read the whole file for its sha256.")] = True,
+    checksum: Annotated[bool, typer.Option(help="Read the whole file: its sha256, and NaN in its tensors.")] = True,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="The file was replaced on purpose: its sha256 is the one to expect now.")
+    ] = False,
 ) -> None:
     """Check a weights file as strictly as the loader does, and print what it holds.
 
-    Header, every key and shape, types, version and sha256. Exit code 4 with the first problem's name otherwise.
+    Header, every key and shape, types, version, NaN and infinity, and sha256: against the published one, the hub's, and
+    that of the first time the file was used. Exit code 4 with the first problem's name otherwise.
     """
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-    from ltxbench.errors import WeightsError
+    from ltxbench.errors import UsageError, WeightsError
     from ltxbench.weights.verify import verify as look
 
+    if accept and not checksum:
+        raise UsageError("--accept needs the file's sha256", hint="Leave out --no-checksum.")
     if not path.exists():
         raise WeightsError(f"{path}: no such file or folder", hint="`ltxbench models list` shows what is known.")
-    parts = sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
-    columns = (TextColumn("sha256"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    parts = [*path.glob("*.safetensors"), *path.glob("*.json")] if path.is_dir() else [path]
+    columns = (TextColumn("reading"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not checksum) as progress:
-        task = progress.add_task("sha256", total=sum(part.stat().st_size for part in parts))
-        verified = look(path, checksum=checksum, progress=lambda count: progress.advance(task, count))
+        task = progress.add_task("reading", total=sum(part.stat().st_size for part in parts))
+        verified = look(path, checksum=checksum, accept=accept, progress=lambda count: progress.advance(task, count))
     _show(verified)
 
 

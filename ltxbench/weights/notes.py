@@ -15,6 +15,8 @@ COMMITS = "commits.json"
 """Repository to the commit that its unpinned revision was resolved to."""
 LICENCES = "licences.json"
 """Repository to the licence that was accepted for it."""
+SUMS = "first-seen.json"
+"""Path of a weights file to its sha256 when it was first used, or last accepted."""
 
 
 def read(name: str) -> dict[str, str]:

@@ -22,6 +22,9 @@ from ltxbench.weights.files import (
     RandomWeights,
     WeightFiles,
 )
+from ltxbench.weights.gemma_folder import check_gemma
+from ltxbench.weights.header import read_header
+from ltxbench.weights.integrity import checked_sha256
 from ltxbench.weights.random.disk import ensure_files, kind_of
 from ltxbench.weights.random.sizes import DEFAULT, VERSION, sizes_of
 from ltxbench.weights.registry import needed as models_of
@@ -35,7 +38,8 @@ RANDOM_SEED = 20260106
 
 FILES = {"distilled": DISTILLED, "dev": DEV, "distilled-lora": DISTILLED_LORA, "upscaler": UPSCALER}
 GEMMA_FOLDERS = (GEMMA, GEMMA_4BIT, "gemma")
-GEMMA_SUFFIXES = (".json", ".safetensors")
+SAFETENSORS = ".safetensors"
+GEMMA_SUFFIXES = (".json", SAFETENSORS)
 
 ROLES = {
     "distilled": "distilled",
@@ -79,6 +83,7 @@ def _check_loras(cases: Iterable[Case]) -> None:
                     f"case {case.name}: {lora.path}: no such LoRA file",
                     hint="A path in `loras` is relative to the folder that ltxbench is started in.",
                 )
+            read_header(Path(lora.path))
 
 
 def _random(size: str, names: list[str], from_disk: bool) -> WeightFiles:
@@ -144,7 +149,9 @@ def digest(files: WeightFiles, needed: Iterable[Case] | None = None) -> str:
     the LoRAs that they name.
 
     Random weights are summed up by what they are drawn from: generator, seed and sizes. Sums of files are remembered by
-    size, time and inode: the first digest of the published ones reads them all.
+    size, times and inode: the first digest of the published ones reads them all.
+
+    Raises WeightsError for a file that is not what it should be, see ltxbench.weights.integrity: nothing has run yet.
     """
     if files.random is not None:
         drawn = {"version": VERSION, "seed": files.random.seed, "sizes": asdict(sizes_of(files.random.size))}
@@ -160,9 +167,16 @@ def digest(files: WeightFiles, needed: Iterable[Case] | None = None) -> str:
         path: Path = getattr(files, role)
         if path.is_dir():
             parts = sorted(part for part in path.iterdir() if part.is_file() and part.suffix in GEMMA_SUFFIXES)
-            lines += [f"{role}/{part.name} {known.of(part)}\n" for part in parts]
+            check_gemma(path)
+            sums = {part: checked_sha256(part, known, tensors=part.suffix == SAFETENSORS) for part in parts}
+            lines += [f"{role}/{part.name} {sum_}\n" for part, sum_ in sums.items()]
         else:
-            lines.append(f"{role} {known.of(path)}\n")
+            published = _published(path.name) if files.kind == OFFICIAL else None
+            lines.append(f"{role} {checked_sha256(path, known, published=published)}\n")
     loras = dict.fromkeys(lora.path for case in cases or () for lora in case.loras)
-    lines += [f"lora {known.of(Path(path))}\n" for path in loras]
+    lines += [f"lora {checked_sha256(Path(path), known)}\n" for path in loras]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _published(file: str) -> str | None:
+    return next((model.sha256 for model in registry().models.values() if model.file == file), None)

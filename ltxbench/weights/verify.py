@@ -1,4 +1,4 @@
-"""Looks at a file or a Gemma folder as the loader would, without reading its tensors, and sums it up."""
+"""Looks at a file or a Gemma folder as the loader would, then reads all of it: its sum, and NaN in its tensors."""
 
 from __future__ import annotations
 
@@ -21,8 +21,12 @@ from ltxbench.model.transformer import VideoTransformer
 from ltxbench.model.upsampler import LatentUpsampler
 from ltxbench.model.vae.decoder import VideoDecoder
 from ltxbench.model.vae.encoder import VideoEncoder
+from ltxbench.weights.cache import cache_folder
+from ltxbench.weights.gemma_folder import check_gemma
+from ltxbench.weights.header import read_header
+from ltxbench.weights.integrity import reread
 from ltxbench.weights.registry import registry
-from ltxbench.weights.sha256 import sha256_file
+from ltxbench.weights.sha256 import Sha256Cache
 
 
 @dataclass(frozen=True)
@@ -50,13 +54,18 @@ class Verified:
     """The registry's, None where it has none for this name."""
 
 
-def verify(path: Path, *, checksum: bool = True, progress: Callable[[int], None] | None = None) -> Verified:
-    """Raises WeightsError for the first thing that is wrong: header, unknown, missing or misshapen tensors, sha256.
+def verify(
+    path: Path, *, checksum: bool = True, accept: bool = False, progress: Callable[[int], None] | None = None
+) -> Verified:
+    """Raises WeightsError for the first thing that is wrong: header, unknown, missing or misshapen tensors, NaN or
+    infinity in one, or a sha256 that is not the published one, the hub's or the first one seen.
 
-    `progress` gets the number of bytes of every chunk that is summed.
+    The file is read whatever is remembered of it. `accept` takes its present sum for the first one.
+    `progress` gets the number of bytes of every chunk that is read.
     """
     if path.is_dir():
-        return _gemma(path, checksum, progress)
+        return _gemma(path, checksum, accept, progress)
+    read_header(path)
     checkpoint = Checkpoint(path)
     kind = layout.kind_of(checkpoint.shapes)
     if kind is None:
@@ -77,10 +86,8 @@ def verify(path: Path, *, checksum: bool = True, progress: Callable[[int], None]
     else:
         LatentUpsampler.from_checkpoint(checkpoint, mx.bfloat16)
         groups = _counted(checkpoint, lambda _: "latent upscaler")
-    sums = {path.name: sha256_file(path, progress)} if checksum else {}
     expected = next((model.sha256 for model in registry().models.values() if model.file == path.name), None)
-    if expected and checksum and sums[path.name] != expected:
-        raise WeightsError(f"{path}: sha256 {sums[path.name]}, published is {expected}", hint="Download it again.")
+    sums = {path.name: _sum(path, accept, progress, expected)} if checksum else {}
     return Verified(
         path=path,
         kind=kind.value,
@@ -90,6 +97,13 @@ def verify(path: Path, *, checksum: bool = True, progress: Callable[[int], None]
         size_bytes=path.stat().st_size,
         sha256=sums,
         expected_sha256=expected,
+    )
+
+
+def _sum(path: Path, accept: bool, progress: Callable[[int], None] | None, published: str | None = None) -> str:
+    tensors = path.suffix != ".json"
+    return reread(
+        path, Sha256Cache(cache_folder()), published=published, tensors=tensors, accepted=accept, progress=progress
     )
 
 
@@ -138,10 +152,12 @@ def _counted(checkpoint: Checkpoint, group: Callable[[str], str]) -> dict[str, C
     return counts
 
 
-def _gemma(folder: Path, checksum: bool, progress: Callable[[int], None] | None) -> Verified:
+def _gemma(folder: Path, checksum: bool, accept: bool, progress: Callable[[int], None] | None) -> Verified:
+    check_gemma(folder)
     PromptTokenizer.load(folder)
     encoder = TextEncoder.load(folder, mx.bfloat16)
     shards = sorted(folder.glob("*.safetensors"))
+    parts = [*shards, *sorted(folder.glob("*.json"))]
     groups: dict[str, Count] = {}
     dtypes: dict[str, Count] = {}
     for shard in shards:
@@ -159,6 +175,6 @@ def _gemma(folder: Path, checksum: bool, progress: Callable[[int], None] | None)
         groups=groups,
         dtypes=dtypes,
         size_bytes=sum(shard.stat().st_size for shard in shards),
-        sha256={shard.name: sha256_file(shard, progress) for shard in shards} if checksum else {},
+        sha256={part.name: _sum(part, accept, progress) for part in parts} if checksum else {},
         expected_sha256=None,
     )

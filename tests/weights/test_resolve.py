@@ -12,8 +12,11 @@ from ltxbench.matrix.case import Case, ExtraLora, LoraUse, Model
 from ltxbench.weights import hub_cache, notes
 from ltxbench.weights.cache import cache_folder
 from ltxbench.weights.files import DEV, DISTILLED, GEMMA, UPSCALER, WeightFiles
+from ltxbench.weights.integrity import accept
 from ltxbench.weights.registry import needed, registry
 from ltxbench.weights.resolve import digest, resolve
+from ltxbench.weights.sha256 import sha256_file
+from tests.weights.stored import stored
 
 DISTILLED_CASE = Case(name="distilled", title="distilled")
 EVERYTHING = Case(
@@ -125,7 +128,8 @@ def test_the_digest_follows_the_contents_alone(tmp_path: Path, tiny: WeightFiles
     assert digest(files) == digest(tiny)
     assert digest(files, [DISTILLED_CASE]) != digest(files)
     before = digest(files, [DISTILLED_CASE])
-    (copy / DEV).write_bytes(b"other")
+    shutil.copyfile(copy / DISTILLED, copy / DEV)
+    accept(copy / DEV, sha256_file(copy / DEV))
     assert digest(files, [DISTILLED_CASE]) == before
     assert digest(files) != digest(tiny)
 
@@ -135,11 +139,14 @@ def test_the_digest_remembers_sums_and_notices_changes(tiny: WeightFiles, tmp_pa
     shutil.copytree(_folder(tiny), copy)
     files = resolve(str(copy), [EVERYTHING])
     digest(files)
-    assert (cache_folder() / "sha256.json").is_file()
-    (cache_folder() / "sha256.json").write_text('{"torn')
+    assert (cache_folder() / "contents.json").is_file()
+    (cache_folder() / "contents.json").write_text('{"torn')
     first = digest(files)
     tokenizer = copy / GEMMA / "tokenizer.json"
     tokenizer.write_text(tokenizer.read_text() + " ")
+    with pytest.raises(WeightsError, match=r"tokenizer\.json: not the file that was used before"):
+        digest(files)
+    accept(tokenizer, sha256_file(tokenizer))
     assert digest(files) != first
 
 
@@ -163,11 +170,12 @@ def test_a_missing_lora_is_told_before_anything_runs(tmp_path: Path, tiny: Weigh
 
 def test_the_digest_counts_the_loras_of_the_cases(tmp_path: Path, tiny: WeightFiles) -> None:
     file = tmp_path / "mine.safetensors"
-    file.write_bytes(b"one")
+    file.write_bytes(stored({"a": ("F32", [2])}))
     case = DISTILLED_CASE.model_copy(update={"loras": (ExtraLora(path=str(file)),)})
     first = digest(tiny, [case])
     assert first != digest(tiny, [DISTILLED_CASE])
-    file.write_bytes(b"three")
+    file.write_bytes(stored({"a": ("F32", [3])}))
+    accept(file, sha256_file(file))
     assert digest(tiny, [case]) != first
 
 

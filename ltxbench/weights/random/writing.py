@@ -31,7 +31,7 @@ PARTIAL = ".partial"
 
 
 @dataclass(frozen=True)
-class _File:
+class RandomFile:
     """One safetensors file to be."""
 
     path: Path
@@ -53,21 +53,21 @@ def write_missing(folder: Path, weights: RandomWeights, names: list[str]) -> Non
     complete = _complete(folder / MARKER, generator)
     missing = []
     for name in names:
-        file = _planned(folder, name, sizes)
+        file = planned(folder, name, sizes)
         key = file.path.relative_to(folder).as_posix()
         if complete.get(key) != file.size_bytes or not _has_size(file.path, file.size_bytes):
             missing.append((name, key, file))
     _check_disk(folder, sum(file.size_bytes for _, _, file in missing))
     for name, key, file in missing:
-        file.path.parent.mkdir(exist_ok=True)
+        write_file(file, weights.seed)
         if name == "gemma":
             _write_gemma_settings(file.path.parent, sizes)
-        _write(file, weights.seed)
         complete[key] = file.size_bytes
         _replace(folder / MARKER, json.dumps({"generator": generator, "files": complete}, indent=1).encode() + b"\n")
 
 
-def _planned(folder: Path, name: str, sizes: Sizes) -> _File:
+def planned(folder: Path, name: str, sizes: Sizes) -> RandomFile:
+    """The file of a registry's name, nothing of it written."""
     path, prefix = folder / NAMES[name], ""
     if name == "gemma":
         path, prefix = path / "model.safetensors", GEMMA_PREFIX
@@ -80,7 +80,7 @@ def _planned(folder: Path, name: str, sizes: Sizes) -> _File:
     tensors = {prefix + key: tensor for key, tensor in FILES[name](sizes).items()}
     ordered = dict(sorted(tensors.items(), key=lambda item: -item[1].itemsize))
     layout = ((key, tensor.dtype, tensor.shape, tensor.itemsize) for key, tensor in ordered.items())
-    return _File(path, ordered, header(layout, metadata.get(name, {})))
+    return RandomFile(path, ordered, header(layout, metadata.get(name, {})))
 
 
 def _complete(marker: Path, generator: dict[str, Any]) -> dict[str, int]:
@@ -112,7 +112,9 @@ def _check_disk(folder: Path, needed_bytes: int) -> None:
         )
 
 
-def _write(file: _File, seed: int) -> None:
+def write_file(file: RandomFile, seed: int) -> None:
+    """Raises OSError; a file that is there is complete."""
+    file.path.parent.mkdir(exist_ok=True)
     partial = file.path.with_name(file.path.name + PARTIAL)
     with partial.open("wb") as stream:
         stream.write(file.head)
@@ -123,7 +125,7 @@ def _write(file: _File, seed: int) -> None:
     partial.replace(file.path)
 
 
-def _bits(file: _File, seed: int) -> Iterator[npt.NDArray[Any]]:
+def _bits(file: RandomFile, seed: int) -> Iterator[npt.NDArray[Any]]:
     for tensor in file.tensors.values():
         array = draw(tensor, seed)
         # NumPy has no bfloat16.
