@@ -7,10 +7,13 @@ import sys
 import typer
 
 from ltxbench.cli.bench import bench
+from ltxbench.cli.compare import compare
+from ltxbench.cli.importing import app as importing_app
 from ltxbench.cli.matrix import app as matrix_app
 from ltxbench.cli.models import app as models_app
 from ltxbench.cli.module import module
 from ltxbench.cli.report import report
+from ltxbench.cli.simulate import simulate
 from ltxbench.errors import INTERRUPTED, LtxbenchError
 
 app = typer.Typer(
@@ -23,7 +26,10 @@ app = typer.Typer(
 )
 app.command()(bench)
 app.command()(report)
+app.command()(compare)
+app.command()(simulate)
 app.add_typer(matrix_app, name="matrix", help="Check and show matrix files.")
+app.add_typer(importing_app, name="import", help="Read figures that were measured elsewhere.")
 app.add_typer(models_app, name="models", help="List, download and verify weights.")
 app.command()(module)
 
