@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property, lru_cache
+from math import factorial
+from statistics import median
 
 import numpy as np
+import numpy.typing as npt
 from scipy.stats import kendalltau, rankdata, theilslopes
 
 from ltxbench.statistics.null import serial_p
@@ -33,18 +37,34 @@ class Steadiness(StrEnum):
 class Drift:
     """`change`, `low`, `high` and `wander` are shares of the series' median: 0.2 is 20%."""
 
-    n: int
     steadiness: Steadiness
     change: float
     """Theil-Sen slope times the length of the series."""
-    low: float
-    high: float
-    """The slope's own interval, times the length."""
-    confidence: float
     wander: float
     """Between the highest and the lowest level, a level being the median of three values in a row."""
     p: float | None
     """Of the two tests against a random order, the smaller times two; None where the size alone is no concern."""
+    series: tuple[float, ...]
+    confidence: float
+
+    @property
+    def n(self) -> int:
+        return len(self.series)
+
+    @property
+    def low(self) -> float:
+        """The lower end of the change's interval, which is the slope's times the length."""
+        return self._interval[0]
+
+    @property
+    def high(self) -> float:
+        return self._interval[1]
+
+    @cached_property
+    def _interval(self) -> tuple[float, float]:
+        slope = theilslopes(self.series, alpha=self.confidence)
+        length = (self.n - 1) / median(self.series)
+        return float(slope.low_slope) * length, float(slope.high_slope) * length
 
     @property
     def marked(self) -> bool:
@@ -68,17 +88,19 @@ def drift(
 
     Two tests against a random order, at alpha/2 each: Kendall's (a trend) and Bartels' (a shift or a wave, too). Their
     outcome counts only from `practical` on: drifting when the trend is that large, unsteady when only the wander is.
-    From `blatant` on a wander counts without a test. Raises ValueError for NaN and infinity.
+    From `blatant` on a wander counts without a test. Raises ValueError for NaN, infinity and a negative median.
     """
-    series = finite(values)
-    median = float(np.median(series)) if len(series) else 0.0
-    if len(series) < LEAST or median == 0:
+    series = tuple(finite(values).tolist())
+    middle = median(series) if series else 0.0
+    if len(series) < LEAST or middle == 0:
         return None
-    slope = theilslopes(series, alpha=confidence)
-    length = (len(series) - 1) / abs(median)
-    change = float(slope.slope) * length
-    wander = float(np.ptp(_levels(series))) / abs(median)
-    p = _p(series) if max(abs(change), wander) >= practical else None
+    if middle < 0:
+        raise ValueError("the median is negative")
+    # The slope of scipy.stats.theilslopes, without the interval: most series are never asked for that.
+    change = median(_slopes(series)) * (len(series) - 1) / middle
+    levels = [sorted(series[start : start + WINDOW])[WINDOW // 2] for start in range(len(series) - WINDOW + 1)]
+    wander = (max(levels) - min(levels)) / middle
+    p = _p(np.array(series)) if max(abs(change), wander) >= practical else None
     ordered = p is not None and p <= alpha
     if ordered and abs(change) >= practical:
         steadiness = Steadiness.DRIFTING
@@ -88,21 +110,12 @@ def drift(
         steadiness = Steadiness.UNTESTED
     else:
         steadiness = Steadiness.STEADY
-    return Drift(
-        n=len(series),
-        steadiness=steadiness,
-        change=change,
-        low=float(slope.low_slope) * length,
-        high=float(slope.high_slope) * length,
-        confidence=confidence,
-        wander=wander,
-        p=p,
-    )
+    return Drift(steadiness, change, wander, p, series, confidence)
 
 
 def smallest_drift_p(n: int) -> float:
     """Of a series of n values without ties: both tests have 2 of n! orders at their end."""
-    return min(1.0, 4 / float(np.prod(np.arange(1, n + 1, dtype=np.float64))))
+    return min(1.0, 4 / factorial(n))
 
 
 def stage_series(steps: Iterable[tuple[int, float]]) -> dict[int, tuple[float, ...]]:
@@ -116,8 +129,17 @@ def stage_series(steps: Iterable[tuple[int, float]]) -> dict[int, tuple[float, .
     return {stage: tuple(times[1:]) for stage, times in stages.items()}
 
 
-def _levels(series: Floats) -> Floats:
-    return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(series, WINDOW), axis=1))
+def _slopes(series: Sequence[float]) -> list[float]:
+    values = np.array(series)
+    first, second = _pairs(len(series))
+    slopes: list[float] = ((values[second] - values[first]) / (second - first)).tolist()
+    return slopes
+
+
+@lru_cache(maxsize=128)
+def _pairs(n: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    first, second = np.triu_indices(n, 1)
+    return first, second
 
 
 def _p(series: Floats) -> float:

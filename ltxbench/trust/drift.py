@@ -55,6 +55,12 @@ class CaseDrift:
     def worst(self) -> Stretch | None:
         return self.marked[0] if self.marked else None
 
+    def within(self, stage: int | None) -> CaseDrift:
+        """What happens within a round: to this stage, or to any."""
+        return CaseDrift(
+            tuple(each for each in self.stretches if each.stage is not None and stage in (None, each.stage))
+        )
+
     @property
     def size(self) -> float:
         """Share of the median that the marked drift amounts to, 0 when nothing is marked."""

@@ -8,6 +8,7 @@ from statistics import median
 
 from ltxbench.matrix.case import Case
 from ltxbench.run.records import CaseRecord, Outcome
+from ltxbench.statistics.drift import stage_series
 
 
 @dataclass(frozen=True)
@@ -17,9 +18,13 @@ class Metric:
     name: str
     title: str
     of: Callable[[CaseRecord], float | None]
+    stage: int | None = None
+    """Of the denoising, where the figure is of one."""
+    denoises: bool = False
+    """The steps' times are part of it, so their drift is too."""
 
 
-GENERATION = Metric("generation_s", "generation", lambda record: record.times.generation_s)
+GENERATION = Metric("generation_s", "generation", lambda record: record.times.generation_s, denoises=True)
 LOAD = Metric("load_s", "load", lambda record: record.times.load_s)
 PEAK = Metric("mlx_peak_bytes", "MLX peak", lambda record: record.memory.mlx_peak_bytes)
 FOOTPRINT = Metric("footprint_peak_bytes", "process peak", lambda record: record.memory.footprint_peak_bytes)
@@ -35,7 +40,7 @@ def step_metric(stage: int, *, stages: int = 1) -> Metric:
         return median(warm) if warm else None
 
     title = "step" if stages == 1 else f"step, stage {stage}"
-    return Metric(f"step_{stage}_s", title, of)
+    return Metric(f"step_{stage}_s", title, of, stage=stage, denoises=True)
 
 
 def time_metrics(case: Case) -> tuple[Metric, ...]:
@@ -49,11 +54,10 @@ def warm_steps(record: CaseRecord) -> dict[int, tuple[float, ...]]:
 
     A stage of a single step keeps it if a warm-up had run it before.
     """
-    stages: dict[int, list[float]] = {}
-    for step in record.steps:
-        stages.setdefault(step.stage, []).append(step.step_s)
+    warm = stage_series((step.stage, step.step_s) for step in record.steps)
+    single = {step.stage: (step.step_s,) for step in record.steps}
     warmed = {step.stage for step in record.cold_steps}
-    return {stage: tuple(times[1:] or (times if stage in warmed else ())) for stage, times in stages.items() if times}
+    return {stage: times or (single[stage] if stage in warmed else ()) for stage, times in warm.items()}
 
 
 def finished(rounds: Iterable[CaseRecord]) -> tuple[CaseRecord, ...]:
