@@ -9,6 +9,7 @@ import typer
 from ltxbench.cli.bench import bench
 from ltxbench.cli.compare import compare
 from ltxbench.cli.importing import app as importing_app
+from ltxbench.cli.doctor import doctor
 from ltxbench.cli.matrix import app as matrix_app
 from ltxbench.cli.models import app as models_app
 from ltxbench.cli.module import module
@@ -32,6 +33,7 @@ app.add_typer(matrix_app, name="matrix", help="Check and show matrix files.")
 app.add_typer(importing_app, name="import", help="Read figures that were measured elsewhere.")
 app.add_typer(models_app, name="models", help="List, download and verify weights.")
 app.command()(module)
+app.command()(doctor)
 
 
 def main() -> None:

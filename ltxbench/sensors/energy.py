@@ -1,0 +1,77 @@
+"""Cumulative energy, where the machine can say: NVML, Apple silicon through macmon, the CPU's own counter."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from ltxbench.sensors.nvidia import Nvidia, nvidia
+from ltxbench.sensors.rapl import open_rapl
+
+SHORTEST_TICKS = 5
+"""A stretch of fewer ticks of the counter has no figure: each end may be off by one."""
+
+
+class EnergyMeter(Protocol):
+    """One at a time in a process, called from one thread."""
+
+    @property
+    def source(self) -> str:
+        """Which counter, and of what."""
+
+    @property
+    def resolution_s(self) -> float:
+        """How often the counter moves."""
+
+    def read_j(self) -> float | None:
+        """Joules since some origin; differences count. None when it cannot be read, or lost its origin."""
+
+
+class NvmlMeter:
+    """The whole card: GPU, memory and what feeds them."""
+
+    source = "GPU card, NVML's energy counter"
+    resolution_s = 0.1
+
+    def __init__(self, device: Nvidia) -> None:
+        self._device = device
+
+    def read_j(self) -> float | None:
+        return self._device.energy_j()
+
+
+def energy_meter(accelerator: str | None) -> EnergyMeter | None:
+    """For work on `accelerator`, the name of a GPU, or on the CPU; None where the machine cannot say."""
+    if sys.platform == "darwin":
+        from ltxbench.sensors.macmon_meter import open_macmon
+
+        return open_macmon()
+    if accelerator is not None:
+        device = nvidia()
+        return NvmlMeter(device) if device is not None and device.energy_j() is not None else None
+    return open_rapl(Path("/sys/class/powercap")) if sys.platform == "linux" else None
+
+
+def stretch_j(start_j: float | None, end_j: float | None, duration_s: float, resolution_s: float) -> float | None:
+    """Energy of a stretch; None when it was not read, is too short for the counter, or the counter restarted."""
+    if start_j is None or end_j is None or end_j < start_j or duration_s < SHORTEST_TICKS * resolution_s:
+        return None
+    return end_j - start_j
+
+
+def idle_power_w(
+    meter: EnergyMeter,
+    seconds: float,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> float | None:
+    """Mean power while this process sleeps for `seconds`; None when the counter cannot tell in that time."""
+    before_j, start_s = meter.read_j(), clock()
+    sleep(seconds)
+    after_j, elapsed_s = meter.read_j(), clock() - start_s
+    energy_j = stretch_j(before_j, after_j, elapsed_s, meter.resolution_s)
+    return None if energy_j is None else energy_j / elapsed_s
