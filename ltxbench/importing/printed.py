@@ -27,7 +27,7 @@ _FLAGS = {
 _RESOLUTION = re.compile(r"Resolution:\s*(\d+)x(\d+)")
 _PROMPT = re.compile(r"^Prompt: (.*?)\n(?=(?:Output|Resolution|Frames|Model): )", re.MULTILINE | re.DOTALL)
 _ENHANCED = re.compile(r'Enhanced prompt: "(.*?)"\s*$(?=\n\[|\n\Z|\Z)', re.MULTILINE | re.DOTALL)
-_PROGRESS = re.compile(r"^\s*Step (\d+)/(\d+) \(σ=([\d.]+)\)", re.MULTILINE)
+_PROGRESS = re.compile(r"^\s*Step (\d{1,5})/(\d{1,5}) \(σ=(\d{1,9}(?:\.\d+)?)\)", re.MULTILINE)
 _DEBUG_STEP = re.compile(r"^\[LTX\]\s+Step (\d+)(?: time:\s*|/\d+:.*?time=)([\d.]+s)\s*$")
 _PEAK = re.compile(rf"\bpeak=({SIZE})")
 
@@ -85,7 +85,6 @@ def is_printed(text: str) -> bool:
 
 def parse_printed(text: str) -> Printed:
     """Never raises: what is not there is absent."""
-    text = _without_times(text)
     markers = list(_MARKER.finditer(text))
     body, profile_text = (text[: markers[-1].start()], text[markers[-1].start() :]) if markers else (text, text)
     header = body.partition("\nGenerating video...")[0]
@@ -99,13 +98,6 @@ def parse_printed(text: str) -> Printed:
     if not markers and result.profile.step_count is None and not _completed(text):
         result.ending = _ending(text, result)
     return result
-
-
-def _without_times(text: str) -> str:
-    """Without the time that a logger may have put before each line."""
-    return re.sub(
-        r"^\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\]?[ \t]", "", text, flags=re.MULTILINE
-    )
 
 
 def _settings(header: str, body: str, text: str) -> Settings:

@@ -19,7 +19,7 @@ _RANGE = re.compile(
     rf"\bSteps?\s+(\d{{1,5}})\s*(?:-|–|—|to|\.\.\.?)\s*(\d{{1,5}})\s*:\s*({DURATION})[^\n]*?", re.IGNORECASE
 )
 _STAGE = re.compile(r"^Stage\s+(\d)\b[^:]*:\s*$", re.IGNORECASE)
-_STAGE_SIZE = re.compile(r"(\d+)\s*[x×]\s*(\d+)")
+_STAGE_SIZE = re.compile(r"(\d{1,5})\s*[x×]\s*(\d{1,5})")
 _STEPS = re.compile(r"(\d{1,5})\s+steps?\b", re.IGNORECASE)
 _LINE = re.compile(rf"^([^:]*?(?:\([^)]*\))?[^:]*):\s*({DURATION}|{SIZE})(.*)$")
 _ROW = re.compile(rf"^([A-Za-z][^%]*?)\s+({DURATION})\s+\d+(?:\.\d+)?%")

@@ -17,6 +17,7 @@ SUFFIXES = (".log", ".txt", ".md", ".markdown", ".out")
 # CSI and OSC sequences, and the two-character escapes (ECMA-48).
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_TIMES = re.compile(r"^\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\]?[ \t]", re.MULTILINE)
 _BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
 
 
@@ -76,6 +77,9 @@ def _decode(data: bytes) -> str:
 
 
 def plain(text: str) -> str:
-    """Without escape sequences; a line that was overwritten in place is several lines."""
-    text = _ESCAPES.sub("", text)
-    return _CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    """Without escape sequences, and without the time that a logger puts before each line.
+
+    A line that was overwritten in place is several lines.
+    """
+    text = _ESCAPES.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
+    return _TIMES.sub("", _CONTROLS.sub("", text))

@@ -1,0 +1,244 @@
+"""A published page with a summary, eight profiles and a comparison: what becomes of its figures and its claims."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from ltxbench.cli.app import app
+from ltxbench.errors import ResultError, UsageError
+from ltxbench.importing import import_published
+from ltxbench.matrix.case import LoraUse, Model, Quantization
+from ltxbench.run import store
+from ltxbench.run.records import Claim, Outcome, Phase
+from ltxbench.run.store import RunFolder
+from ltxbench.trust.reasons import Code
+from ltxbench.trust.verdict import run_verdict
+
+PAGE = Path(__file__).parent / "fixtures" / "beaver-dam.md"
+MIB = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> RunFolder:
+    made = import_published([PAGE], tmp_path_factory.mktemp("runs"))
+    return store.load(made.path)
+
+
+@pytest.fixture
+def edited(tmp_path):
+    """The page with replacements."""
+
+    def make(*changes: tuple[str, str]) -> RunFolder:
+        text = PAGE.read_text()
+        for old, new in changes:
+            assert old in text
+            text = text.replace(old, new)
+        (tmp_path / "page.md").write_text(text)
+        return import_published([tmp_path / "page.md"], tmp_path / "runs")
+
+    return make
+
+
+def claim(run: RunFolder, what: str, words: str) -> Claim:
+    (found,) = [each for each in run.record.imported.claims if each.what == what and words in each.text]
+    return found
+
+
+def test_the_eight_cases_are_what_their_commands_say(run):
+    cases = {record.case.name: record.case for record in run.cases}
+    assert list(cases) == [
+        "distilled", "dev", "dev-lora", "distilled-upscaler",
+        "dev-upscaler", "two-stage", "dev-1024", "distilled-qint8",
+    ]  # fmt: skip
+    assert (cases["dev"].model, cases["dev"].steps, cases["dev"].guidance) == (Model.DEV, 40, 4.0)
+    assert (cases["dev-lora"].model, cases["dev-lora"].distilled_lora) == (Model.DEV, LoraUse.ALL)
+    assert cases["two-stage"].two_stage
+    assert cases["two-stage"].steps_label == "8+3"
+    assert (cases["dev-1024"].width, cases["dev-1024"].height) == (1024, 576)
+    assert cases["distilled-qint8"].quantization is Quantization.QINT8
+    assert {(case.frames, case.seed) for case in cases.values()} == {(25, 42)}
+    assert all(record.outcome is Outcome.OK for record in run.cases)
+
+
+def test_the_run_is_named_apart_from_a_matrix_measured_here(run):
+    assert run.record.matrix.name == "beaver-dam-published"
+    assert run.record.imported.source_sha256 == run.record.matrix.source_sha256
+
+
+def test_every_published_figure_is_kept_verbatim(run):
+    published = run.record.imported.as_published
+    assert (
+        published["distilled"]
+        | {
+            "time (table)": "113s",
+            "pipeline total": "84.3s",
+            "step 5": "12.5s",
+            "peak GPU memory": "52943 MB",
+            "mean memory (table)": "27 GB",
+        }
+        == published["distilled"]
+    )
+    assert published["distilled-upscaler"]["steps 2-7, each"] == "~2.4s"
+    assert published["dev-1024"]["denoising"] == "~1400s"
+    assert published["dev-upscaler"]["average per step, stage 1"] == "~4.8s"
+    text = PAGE.read_text()
+    figures = [value for name, case in published.items() for key, value in case.items() if key != "command"]
+    assert len(figures) > 150
+    assert all(figure in text for figure in figures)
+
+
+def test_only_steps_that_are_stated_one_by_one_are_measurements(run):
+    records = {record.case.name: record for record in run.cases}
+    assert [step.index for step in records["distilled-upscaler"].steps] == [0, 1, 8, 9, 10]
+    assert [(step.index, step.stage) for step in records["dev-upscaler"].steps] == [
+        (0, 1), (39, 1), (40, 2), (41, 2), (42, 2),
+    ]  # fmt: skip
+    assert records["dev-1024"].steps == ()
+    assert any("5 of 11 steps are stated one by one" in note for note in run.record.imported.notes)
+    assert [step.step_s for step in records["dev"].steps][::10] == [25.3, 16.7, 19.5, 18.2]
+
+
+def test_the_stages_share_the_denoising_time(run):
+    record = next(record for record in run.cases if record.case.name == "distilled-upscaler")
+    phases = {phase.phase: phase.duration_s for phase in record.phases}
+    assert phases[Phase.DENOISE_2] == pytest.approx(23.8)
+    assert phases[Phase.DENOISE_1] == pytest.approx(44.4 - 23.8)
+
+
+def test_a_total_without_text_encoding_is_no_generation_time(run):
+    times = {record.case.name: record.times.generation_s for record in run.cases}
+    assert times["distilled"] is None
+    assert times["dev-1024"] == 1455.0, "more than its stated parts: it holds something else"
+    assert times["distilled-qint8"] == 98.9
+
+
+def test_what_the_page_does_not_state_is_absent(run):
+    machine = run.record.machine
+    assert (machine.chip, machine.memory_bytes) == ("Apple M3 Max", 96 << 30)
+    assert (machine.os, machine.cpu_cores, machine.packages) == ("unknown", None, {})
+    assert run.record.conditioning is None
+    assert run.record.weights.digest is None
+    assert all(step.sigma is None for record in run.cases for step in record.steps)
+
+
+def test_case_1_drifts_case_3_does_not_and_each_is_a_single_sample(run):
+    verdict = run_verdict(run)
+    assert verdict.of("distilled").has(Code.DRIFTING)
+    assert not verdict.of("dev-lora").has(Code.DRIFTING)
+    assert all(verdict.of(record.case.name).has(Code.SINGLE_SAMPLE) for record in run.cases)
+
+
+def test_the_conditioning_is_marked_as_not_shared(run):
+    assert run.record.conditioning_shared is False
+    assert any(reason.code is Code.CONDITIONING for reason in run_verdict(run).reasons)
+
+
+@pytest.mark.parametrize("words", ["Average step time", "17% faster steps"])
+def test_the_claim_of_17_percent_is_qualified_with_the_figure_against_case_3(run, words):
+    found = claim(run, "average step", words)
+    assert (found.old, found.new, found.stated) == ("distilled", "distilled-qint8", -0.17)
+    assert found.recomputed == pytest.approx(-0.17)
+    assert found.qualified
+    assert "#3 Dev + LoRA does the same work as #1" in found.qualification
+    assert "8.4s and 8.3s, 1.2% less" in found.qualification
+    assert "#1 drifts" in found.qualification
+
+
+def test_a_claim_that_its_data_carry_stands(run):
+    found = claim(run, "mean memory while denoising", "15 GB vs 27 GB")
+    assert (found.old, found.new) == ("distilled", "distilled-qint8")
+    assert found.recomputed == pytest.approx(15306 / 26962 - 1)
+    assert not found.qualified
+
+
+def test_a_difference_that_its_own_figures_do_not_give_is_corrected(run):
+    found = claim(run, "peak memory", "Peak RAM")
+    assert found.stated == 0.17
+    assert found.recomputed == pytest.approx(60531 / 52943 - 1)
+    assert "14% more, not 17% more" in found.qualification
+
+
+def test_totals_of_different_work_are_compared_by_what_they_share(run):
+    found = claim(run, "pipeline total", "Total pipeline time")
+    assert "28.5s of text encoding is stated for #8 alone" in found.qualification
+    assert "84.3 s and 70.3 s: 17% less" in found.qualification
+
+
+def steps(*times: float) -> str:
+    return "".join(f"  Step {index}: {time_s:.1f}s\n" for index, time_s in enumerate(times))
+
+
+THROTTLED = steps(8.3, 8.4, 8.7, 8.9, 11.6, 12.5, 11.5, 10.2)
+QINT8 = steps(8.1, 7.7, 8.1, 8.2, 8.4, 8.5, 8.6, 8.6)
+
+
+def test_without_drift_and_without_another_case_of_the_same_work_the_claim_stands(edited):
+    run = edited(
+        (THROTTLED, steps(*[10.0] * 8)),
+        (QINT8, steps(*[8.3] * 8)),
+        ("--distilled-lora --enhance-prompt", "--distilled-lora --guidance 3 --enhance-prompt"),
+    )
+    assert not claim(run, "average step", "17% faster steps").qualified
+
+
+def test_a_steady_case_of_the_same_work_qualifies_even_without_drift(edited):
+    """No test calls eight steps of 10 s throttled; that another case takes 8.4 s for the same work does."""
+    found = claim(
+        edited((THROTTLED, steps(*[10.0] * 8)), (QINT8, steps(*[8.3] * 8))), "average step", "17% faster steps"
+    )
+    assert found.qualified
+    assert "1.2% less" in found.qualification
+    assert "drifts" not in found.qualification
+
+
+@pytest.mark.parametrize(("change", "note"), [
+    ((" 67.5s", " 77.5s"), "add up to 67.6 s, denoising is given as 77.5s"),
+    ((" 18.6s\nVAE", " 16.8s\nVAE"), "is 18.6 s a step, the average is given as 16.8s"),
+    ((" 53.6s", " 63.6s"), "parts add up to 53.7 s, the total is given as 63.6s"),
+    (("(40 steps):                 745.5s", "(39 steps):                 745.5s"), "39 steps were profiled"),
+])  # fmt: skip
+def test_figures_that_disagree_with_each_other_are_noted(edited, run, change, note):
+    assert any(note in said for said in edited(change).record.imported.notes)
+    assert not any(note in said for said in run.record.imported.notes)
+
+
+def test_the_published_figures_are_compared_with_what_they_must_add_up_to(run):
+    notes = " ".join(run.record.imported.notes)
+    assert "the table gives 113s, the profile's total is 84.3s" in notes
+    assert "from 4.6s (#6) to 49.1s (#2)" in notes
+    assert "1,000 of the program's MB" in notes
+
+
+def test_a_page_of_other_cases_without_profiles_is_read_from_its_table(tmp_path):
+    (tmp_path / "page.md").write_text(
+        "# Cat: two ways\n\n| Config | Time | Peak RAM |\n|---|---|---|\n"
+        "| One | 1m 05s | 20 GB |\n| Two | ~70s | 21.5 GB |\n"
+    )
+    run = import_published([tmp_path / "page.md"], tmp_path / "runs")
+    assert [record.case.name for record in run.cases] == ["one", "two"]
+    assert run.record.imported.as_published["one"]["time (table)"] == "1m 05s"
+    assert [record.times.generation_s for record in run.cases] == [None, None]
+    assert run.cases[0].memory.mlx_peak_bytes == 20 << 30
+    assert any("read as GB = 2^30" in note for note in run.record.imported.notes)
+
+
+def test_a_page_without_cases_is_refused(tmp_path):
+    (tmp_path / "page.md").write_text("# A page\n\n```\ncode\n```\n")
+    with pytest.raises(ResultError, match="holds no case"):
+        import_published([tmp_path / "page.md"], tmp_path / "runs")
+
+
+def test_a_name_that_leads_elsewhere_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="cannot name a matrix"):
+        import_published([PAGE], tmp_path, name="../x")
+
+
+def test_the_command_stores_the_run_and_says_what_the_claims_are_worth(tmp_path):
+    result = CliRunner().invoke(app, ["import", "published", str(PAGE), "--runs", str(tmp_path / "runs")])
+    assert result.exit_code == 0, result.output
+    assert "1.2% less" in result.output
+    path = Path(result.output.strip().splitlines()[-1].removeprefix("Run:").strip())
+    assert len(store.load(path).cases) == 8
