@@ -45,7 +45,13 @@ def make_run(cases: dict[str, Steps], *, run_id: str = "simulated", path: Path =
         created_utc=STARTED,
         matrix=matrix,
         machine=Machine(
-            chip="scripted", memory_bytes=1 << 35, os="scripted", arch="none", cpu_cores=1, python="3", packages={}
+            chip="scripted",
+            memory_bytes=1 << 35,
+            os="scripted",
+            arch="none",
+            cpu_cores=1,
+            python="3",
+            packages={"mlx": "scripted"},
         ),
         weights=Weights(kind="scripted", synthetic=True),
         command=("ltxbench", "simulate"),
