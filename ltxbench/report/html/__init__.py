@@ -1,0 +1,36 @@
+"""The interactive page: index.html and what it needs, in a folder that works without a server or a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ltxbench.report.badges import Finding
+    from ltxbench.report.results import Results
+    from ltxbench.run.store import RunFolder
+
+__all__ = ["write_page"]
+
+
+def write_page(
+    run: RunFolder,
+    results: Results,
+    destination: Path,
+    *,
+    name: str | None = None,
+    findings: Mapping[str, Sequence[Finding]] | None = None,
+) -> Path:
+    """Writes index.html, assets/ and posters/ into the report's folder and returns the page's path.
+
+    Videos are referred to as run/cases/..., the copy of the run that lies beside the page. The same results give the
+    same bytes.
+
+    name: of the page's folder, as its commands write it; the matrix's unless given
+    findings: what stands out in the pictures, by the case's name
+    Raises ResultError when the run cannot be read, OSError when the folder cannot be written.
+    """
+    from ltxbench.report.html.folder import write_page as write
+
+    return write(run, results, destination, name=name, findings=findings or {})

@@ -1,0 +1,220 @@
+"""The plots as Vega-Lite specifications, written with Altair. They name their data; the page's own rows fill them.
+
+Every chart has the parameter `highlight`: the number of the case that is pointed at anywhere on the page, or 0.
+Field names are those of static/js/plots.js, which makes the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ltxbench.report.figures import PHASE_TITLES
+from ltxbench.report.format import GIB
+from ltxbench.report.measured import Measured
+from ltxbench.report.plots.style import PHASE_COLOURS
+from ltxbench.run.records import Phase
+
+if TYPE_CHECKING:
+    import altair as alt
+
+LOG_FROM = 6.0
+"""An axis whose largest value is so many times its smallest is logarithmic."""
+FADED = 0.14
+PHASE_RANGE = {phase: PHASE_COLOURS.get(phase, "#A0A0A0") for phase in PHASE_TITLES}
+
+
+def specifications(cases: Sequence[Measured]) -> dict[str, dict[str, Any]]:
+    """By the plot's name; only those for which some case has figures."""
+    import altair as alt
+
+    charts: dict[str, alt.TopLevelMixin] = {}
+    points = [
+        (case.generation_s, case.peak_bytes) for case in cases if case.generation_s is not None and case.peak_bytes
+    ]
+    if points:
+        charts["tradeoff"] = _tradeoff(alt, [s for s, _ in points], [peak / GIB for _, peak in points if peak])
+    durations = [step.step_s for case in cases for step in case.record.steps]
+    if durations:
+        charts["steps"] = _steps(alt, durations)
+    phases = [part.phase for case in cases for part in case.record.phases]
+    if phases:
+        present = [phase for phase in PHASE_TITLES if phase in set(phases)]
+        charts["phases"] = _phases(alt, present)
+        charts["memory"] = _memory(alt, present)
+    if any(len(case.rounds) > 1 for case in cases):
+        charts["rounds"] = _rounds(alt)
+    return {name: chart.to_dict() for name, chart in charts.items()}
+
+
+def _tradeoff(alt: Any, times_s: Sequence[float], peaks: Sequence[float]) -> alt.LayerChart:
+    time_scale = _scale(alt, times_s, zero=True)
+    low, high = min(peaks), max(peaks)
+    room = max(high - low, 0.1 * high, 1e-3)
+    memory_scale = alt.Scale(domain=[max(0.0, low - 0.25 * room), high + 0.3 * room], nice=False)
+    x = alt.X("time:Q", title=_titled("generation, seconds", time_scale), scale=time_scale)
+    y = alt.Y("peak:Q", title="peak MLX memory, GiB", scale=memory_scale)
+    base = alt.Chart(alt.NamedData("cases")).encode(x=x, y=y)
+    front = base.transform_filter("datum.front")
+    return _highlighted(
+        alt,
+        alt.layer(
+            alt.Chart(alt.NamedData("limits"))
+            .mark_rule(strokeDash=[4, 3], clip=True)
+            .encode(x=alt.X("time:Q", scale=time_scale))
+            .transform_filter("isValid(datum.time)"),
+            alt.Chart(alt.NamedData("limits"))
+            .mark_rule(strokeDash=[4, 3], clip=True)
+            .encode(y=alt.Y("peak:Q", scale=memory_scale))
+            .transform_filter("isValid(datum.peak)"),
+            front.mark_line(interpolate="step-after", strokeWidth=1, opacity=0.6, strokeDash=[2, 2]).encode(
+                order="time:Q"
+            ),
+            front.mark_point(size=230, filled=False, strokeWidth=1.2, opacity=1),
+            base.mark_circle(size=80, stroke=None).encode(
+                color=alt.Color("colour:N", scale=None),
+                opacity=_unless_faded(alt, 0.95),
+                tooltip=[
+                    alt.Tooltip("label:N", title="Case"),
+                    alt.Tooltip("time_text:N", title="Time"),
+                    alt.Tooltip("peak_text:N", title="Peak memory"),
+                    alt.Tooltip("remark:N", title="Remark"),
+                ],
+            ),
+            alt.Chart(alt.NamedData("names"))
+            .mark_text(align="left", dx=10, dy=-9, fontSize=11, clip=True)
+            .encode(x=x, y=y, text="text:N"),
+        ).properties(width="container", height=340),
+    )
+
+
+def _steps(alt: Any, durations_s: Sequence[float]) -> alt.LayerChart:
+    scale = _scale(alt, durations_s, zero=True)
+    base = alt.Chart(alt.NamedData("steps")).encode(
+        x=alt.X("index:Q", title="step", axis=alt.Axis(tickMinStep=1, format="d")),
+        y=alt.Y("s:Q", title=_titled("seconds a step", scale), scale=scale),
+        color=alt.Color("colour:N", scale=None),
+        detail=["n:O", "stage:O"],
+        opacity=_unless_faded(alt, 0.9),
+    )
+    tooltip = [
+        alt.Tooltip("label:N", title="Case"),
+        alt.Tooltip("index:Q", title="Step"),
+        alt.Tooltip("stage:O", title="Stage"),
+        alt.Tooltip("s:Q", title="Seconds", format=".4~g"),
+    ]
+    return _highlighted(
+        alt,
+        alt.layer(base.mark_line(strokeWidth=1.6), base.mark_circle(size=34).encode(tooltip=tooltip)).properties(
+            width="container", height=300
+        ),
+    )
+
+
+def _phases(alt: Any, present: Sequence[Phase]) -> alt.Chart:
+    return _highlighted(
+        alt,
+        alt.Chart(alt.NamedData("phases"))
+        .mark_bar()
+        .encode(
+            y=alt.Y("label:N", sort=alt.SortField("n"), title=None, axis=alt.Axis(labelLimit=220)),
+            x=alt.X("s:Q", title="seconds", stack="zero"),
+            order=alt.Order("order:Q"),
+            color=alt.Color("phase:N", scale=_phase_scale(alt, present), legend=_legend(alt)),
+            opacity=_unless_faded(alt, 1.0, faded=0.35),
+            tooltip=[
+                alt.Tooltip("label:N", title="Case"),
+                alt.Tooltip("phase:N", title="Phase"),
+                alt.Tooltip("s:Q", title="Seconds", format=".4~g"),
+            ],
+        )
+        .properties(width="container", height=alt.Step(24)),
+    )
+
+
+def _memory(alt: Any, present: Sequence[Phase]) -> alt.LayerChart:
+    """One case in full over its own time, its phases behind it; the others faint."""
+    chosen, end = alt.param(name="chosen", value=0), alt.param(name="end_s", value=1)
+    scale = alt.Scale(domainMin=0, domainMax=alt.ExprRef("end_s"), nice=False, zero=False)
+    time = alt.X("t:Q", title="seconds since the case began", scale=scale)
+    bands = (
+        alt.Chart(alt.NamedData("bands"))
+        .mark_rect(opacity=0.3, clip=True)
+        .encode(
+            x=alt.X("start:Q", scale=scale),
+            x2="end:Q",
+            fill=alt.Fill("phase:N", scale=_phase_scale(alt, present), legend=_legend(alt)),
+            tooltip=[
+                alt.Tooltip("phase:N", title="Phase"),
+                alt.Tooltip("s:Q", title="Seconds", format=".4~g"),
+            ],
+        )
+    )
+    ours = "datum.n == chosen || datum.n == highlight"
+    lines = (
+        alt.Chart(alt.NamedData("memory"))
+        .mark_line(clip=True, interpolate="linear")
+        .encode(
+            x=time,
+            y=alt.Y("gib:Q", title="GiB", scale=alt.Scale(zero=True)),
+            stroke=alt.Stroke("colour:N", scale=None),
+            strokeDash=alt.StrokeDash(
+                "kind:N",
+                scale=alt.Scale(domain=["MLX, active", "process"], range=[[1, 0], [4, 3]]),
+                legend=alt.Legend(title=None, orient="bottom", symbolType="stroke"),
+            ),
+            strokeWidth=alt.condition(ours, alt.value(2), alt.value(1)),
+            opacity=alt.condition(ours, alt.value(1), alt.value(FADED)),
+            detail=["n:O"],
+        )
+    )
+    return _highlighted(alt, alt.layer(bands, lines).add_params(chosen, end).properties(width="container", height=320))
+
+
+def _rounds(alt: Any) -> alt.LayerChart:
+    y = alt.Y("label:N", sort=alt.SortField("n"), title=None, axis=alt.Axis(labelLimit=220))
+    x = alt.X("s:Q", title="generation, seconds", scale=alt.Scale(zero=False))
+    base = alt.Chart(alt.NamedData("rounds")).encode(y=y)
+    tooltip = [
+        alt.Tooltip("label:N", title="Case"),
+        alt.Tooltip("round:Q", title="Round"),
+        alt.Tooltip("s:Q", title="Seconds", format=".5~g"),
+    ]
+    return _highlighted(
+        alt,
+        alt.layer(
+            base.mark_rule(strokeWidth=1, opacity=0.5).encode(x="min(s):Q", x2="max(s):Q"),
+            base.mark_tick(thickness=2, size=18).encode(x=alt.X("median(s):Q", title="generation, seconds")),
+            base.mark_circle(size=50).encode(
+                x=x, color=alt.Color("colour:N", scale=None), opacity=_unless_faded(alt, 0.8), tooltip=tooltip
+            ),
+        ).properties(width="container", height=alt.Step(24)),
+    )
+
+
+def _scale(alt: Any, values: Sequence[float], *, zero: bool) -> alt.Scale:
+    low, high = min(values), max(values)
+    if low > 0 and high / low >= LOG_FROM:
+        return alt.Scale(type="log", domain=[low / 1.3, high * 1.4], nice=False)
+    return alt.Scale(domain=[0 if zero else low, 1.15 * high or 1], nice=False)
+
+
+def _titled(words: str, scale: Any) -> str:
+    return f"{words} (log scale)" if scale.to_dict().get("type") == "log" else words
+
+
+def _phase_scale(alt: Any, present: Sequence[Phase]) -> alt.Scale:
+    return alt.Scale(domain=[PHASE_TITLES[phase] for phase in present], range=[PHASE_RANGE[phase] for phase in present])
+
+
+def _legend(alt: Any) -> alt.Legend:
+    """In as many columns as the page's width leaves room for."""
+    return alt.Legend(title=None, orient="bottom", columns=alt.ExprRef("max(2, floor(width / 150))"))
+
+
+def _unless_faded(alt: Any, opacity: float, faded: float = FADED) -> Any:
+    return alt.condition("highlight == 0 || highlight == datum.n", alt.value(opacity), alt.value(faded))
+
+
+def _highlighted(alt: Any, chart: Any) -> Any:
+    return chart.add_params(alt.param(name="highlight", value=0))

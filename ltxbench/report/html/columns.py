@@ -1,0 +1,141 @@
+"""The columns of the page's table: how each is titled, written and sorted, and which are there from the start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from ltxbench.report import format as fmt
+from ltxbench.report.costs import memory_definitions, step_definitions, time_definitions
+from ltxbench.report.figures import finished
+from ltxbench.report.measured import Measured
+from ltxbench.report.results import Results
+from ltxbench.report.tables import performance_definitions, resolution
+from ltxbench.run.records import Phase
+from ltxbench.trust.samples import GENERATION
+
+SPREAD = "from the fastest to the slowest round, and the rounds' median absolute deviation"
+
+
+@dataclass(frozen=True)
+class Value:
+    text: str
+    sort: float | str | None = None
+    """None sorts last in either direction."""
+
+
+@dataclass(frozen=True)
+class Column:
+    key: str
+    title: str
+    value: Callable[[Measured], Value]
+    numeric: bool = True
+    shown: bool = True
+    meaning: str = ""
+    """Or the term of the definition that says it."""
+    lowest_is_best: bool = False
+
+
+def columns(results: Results, cases: Sequence[Measured]) -> tuple[Column, ...]:
+    """A column that no case fills is left out."""
+    means = {
+        definition.term: definition.meaning
+        for definition in (
+            *performance_definitions(results),
+            *time_definitions(results),
+            *step_definitions(results),
+            *memory_definitions(results),
+        )
+    }
+    several = any(len(case.rounds) > 1 for case in cases)
+    every = (
+        Column("model", "Model", _model, numeric=False),
+        Column("steps", "Steps", _steps),
+        Column("cfg", "CFG", _guidance, shown=False),
+        Column("size", "Resolution", _size, numeric=False),
+        Column("time", "Time", lambda case: _seconds(case, case.generation_s), meaning="Time", lowest_is_best=True),
+        Column("spread", "Spread", _spread, shown=several, meaning=SPREAD),
+        Column(
+            "peak", "Peak memory", lambda case: _gib(case, case.peak_bytes), meaning="Peak memory", lowest_is_best=True
+        ),
+        Column(
+            "mean", "Mean memory", lambda case: _gib(case, case.mean_bytes), meaning="Mean memory", lowest_is_best=True
+        ),
+        Column("process", "Process", _process, shown=False, meaning="Process"),
+        Column("step", "Warm step", _step, meaning="Warm step"),
+        Column("load", "Load", lambda case: _whole(case, "load_s"), shown=False, meaning="Load"),
+        Column("text", "Text", lambda case: _phase(case, Phase.ENCODE), shown=False, meaning="Text"),
+        Column("stage1", "Stage 1", lambda case: _phase(case, Phase.DENOISE_1), shown=False),
+        Column("upscale", "Upscale", lambda case: _phase(case, Phase.UPSCALE), shown=False),
+        Column("stage2", "Stage 2", lambda case: _phase(case, Phase.DENOISE_2), shown=False),
+        Column("decode", "Decode", lambda case: _phase(case, Phase.DECODE), shown=False),
+        Column("export", "Export", lambda case: _whole(case, "export_s"), shown=False, meaning="Export"),
+        Column("wall", "Wall", lambda case: _whole(case, "wall_s"), shown=False, meaning="Wall"),
+        Column("energy", "Energy", _energy, shown=False, meaning="of the generation, in joules"),
+    )
+    every = tuple(replace(column, meaning=means.get(column.meaning, column.meaning)) for column in every)
+    fixed = ("model", "steps", "cfg", "size", "time", "peak", "mean")
+    return tuple(c for c in every if c.key in fixed or any(c.value(case).text != fmt.MISSING for case in cases))
+
+
+def _model(case: Measured) -> Value:
+    label = case.record.case.model_label
+    return Value(label, label)
+
+
+def _steps(case: Measured) -> Value:
+    return Value(case.record.case.steps_label, sum(stage.steps for stage in case.record.case.stages))
+
+
+def _guidance(case: Measured) -> Value:
+    return Value(fmt.number(case.record.case.guidance), case.record.case.guidance)
+
+
+def _size(case: Measured) -> Value:
+    return Value(resolution(case.record.case), case.record.case.width * case.record.case.height)
+
+
+def _seconds(case: Measured, value_s: float | None) -> Value:
+    return Value(fmt.seconds(value_s), value_s) if finished(case.record) else Value(fmt.MISSING)
+
+
+def _gib(case: Measured, value_bytes: float | None) -> Value:
+    return Value(fmt.gib(value_bytes), value_bytes) if finished(case.record) else Value(fmt.MISSING)
+
+
+def _process(case: Measured) -> Value:
+    return _gib(case, case.highest(lambda record: record.memory.footprint_peak_bytes))
+
+
+def _whole(case: Measured, name: Literal["load_s", "export_s", "wall_s"]) -> Value:
+    return _seconds(case, case.median(lambda record: getattr(record.times, name)))
+
+
+def _phase(case: Measured, phase: Phase) -> Value:
+    return _seconds(case, case.phase_s(phase))
+
+
+def _step(case: Measured) -> Value:
+    """Of each stage; sorted by their sum."""
+    steps = [case.warm_step_s(stage.index) for stage in case.record.case.stages]
+    known = [step for step in steps if step is not None]
+    if not known or not finished(case.record):
+        return Value(fmt.MISSING)
+    return Value(" + ".join(map(fmt.plain_seconds, steps)), sum(known))
+
+
+def _spread(case: Measured) -> Value:
+    """Sorted by its share of the median."""
+    summary = case.summary(GENERATION)
+    if summary is None or not finished(case.record):
+        return Value(fmt.MISSING)
+    if summary.mad is None:
+        return Value("1 round")
+    text = f"{fmt.span(summary.minimum, summary.maximum)} (±{fmt.seconds(summary.mad)})"
+    return Value(text, (summary.maximum - summary.minimum) / summary.median if summary.median else None)
+
+
+def _energy(case: Measured) -> Value:
+    value = case.median(lambda record: record.energy.generation_j if record.energy is not None else None)
+    return Value(fmt.MISSING) if value is None else Value(f"{value:,.0f} J", value)

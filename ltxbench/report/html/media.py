@@ -1,0 +1,72 @@
+"""What a page plays: each case's video, and a small picture that stands for it until it is loaded."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+from ltxbench.errors import ResultError
+from ltxbench.run.records import CaseRecord
+from ltxbench.run.store import RunFolder
+from ltxbench.run.video import read_frame
+
+RUN = "run"
+"""The copy of the run beside the page."""
+POSTERS = "posters"
+POSTER_WIDTH_PX = 480
+POSTER_QUALITY = 72
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Paths are relative to the page."""
+
+    src: str
+    poster: str | None
+    width: int
+    height: int
+    frames: int
+    fps: int
+    size_bytes: int
+
+
+def clip(run: RunFolder, record: CaseRecord, folder: Path, frame: int, *, base: str = RUN) -> Clip | None:
+    """The case's video, its poster written below `folder`; None without a video, or for one that cannot be read.
+
+    frame: the one that the poster shows; the video's last where it is shorter
+    base: the run's folder relative to the page
+    """
+    path = run.video_path(record.case.name)
+    video = record.video
+    if path is None or video is None:
+        return None
+    poster = f"{POSTERS}/{record.case.name}.webp"
+    try:
+        picture = _poster(path, min(frame, video.frames - 1))
+    except (ResultError, IndexError):
+        return None
+    target = folder / poster
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(picture)
+    return Clip(
+        src=f"{base}/{path.relative_to(run.path).as_posix()}",
+        poster=poster,
+        width=video.width,
+        height=video.height,
+        frames=video.frames,
+        fps=video.fps,
+        size_bytes=video.size_bytes,
+    )
+
+
+def _poster(video: Path, frame: int) -> bytes:
+    from PIL import Image
+
+    picture = Image.fromarray(read_frame(video, frame))
+    if picture.width > POSTER_WIDTH_PX:
+        height = max(1, round(picture.height * POSTER_WIDTH_PX / picture.width))
+        picture = picture.resize((POSTER_WIDTH_PX, height), Image.Resampling.LANCZOS)
+    target = io.BytesIO()
+    picture.save(target, format="WEBP", quality=POSTER_QUALITY, method=4)
+    return target.getvalue()

@@ -1,0 +1,61 @@
+"""Is the quantized case really faster? One answer for each case that differs from another in its precision alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ltxbench.matrix import twin
+from ltxbench.report import format as fmt
+from ltxbench.report.badges import closed, doubts
+from ltxbench.report.measured import Measured
+from ltxbench.report.results import Results
+from ltxbench.trust.comparison import CaseComparison, MetricComparison, Result, compare_pairs
+
+_ANSWERS = {Result.FASTER: "Yes", Result.SLOWER: "No, slower", Result.SAME: "No, just as fast"}
+
+
+@dataclass(frozen=True)
+class Question:
+    lead: str
+    answer: str
+    """In a word or two."""
+    text: str
+
+
+def questions(results: Results, cases: Sequence[Measured]) -> tuple[Question, ...]:
+    """Only of pairs in which both cases finished."""
+    by_name = {case.record.case.name: case for case in cases if case.rounds}
+    pairs = []
+    for name, case in by_name.items():
+        other = twin(case.record.case, results.run.matrix.cases)
+        if other is not None and other.name in by_name:
+            pairs.append((other.name, name))
+    compared = compare_pairs(results.stored, pairs) if pairs else ()
+    return tuple(
+        _question(results, by_name[old], by_name[new], found) for (old, new), found in zip(pairs, compared, strict=True)
+    )
+
+
+def _question(results: Results, old: Measured, new: Measured, found: CaseComparison) -> Question:
+    times = [metric for metric in found.metrics if metric.metric != "load" and metric.result is not Result.MISSING]
+    text = [_time(metric) for metric in times]
+    if old.mean_bytes is not None and new.mean_bytes is not None:
+        saved = fmt.change(new.mean_bytes, old.mean_bytes)
+        text.append(f"Memory held while denoising: {fmt.gib(old.mean_bytes)} to {fmt.gib(new.mean_bytes)}, {saved}.")
+    doubted = [(case.record.number, doubts(results, case.record.case.name)) for case in (old, new)]
+    text += [f"#{number} is {doubt}." for number, doubt in doubted if doubt]
+    return Question(
+        lead=f"Is {_name(new)} faster than {_name(old)}?",
+        answer=_ANSWERS.get(found.result, "Not settled"),
+        text=" ".join(text),
+    )
+
+
+def _time(metric: MetricComparison) -> str:
+    figures = f"{fmt.seconds(metric.old_s)} to {fmt.seconds(metric.new_s)}"
+    return closed(f"{metric.title}: {figures}, {metric.sentence}")
+
+
+def _name(case: Measured) -> str:
+    return f"#{case.record.number} {case.record.case.title}"
