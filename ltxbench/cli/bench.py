@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,8 +12,18 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ltxbench.run.records import CaseRecord
     from ltxbench.run.store import RunFolder
+
+
+class WarmUp(StrEnum):
+    AUTO = "auto"
+    ON = "on"
+    OFF = "off"
+
+    @property
+    def decided(self) -> bool | None:
+        return None if self is WarmUp.AUTO else self is WarmUp.ON
+
 
 RANDOM = (
     "These weights are random, drawn from a seed on the device: times and memory are those of the architecture at this "
@@ -44,28 +55,91 @@ def bench(
     reports: Annotated[Path, typer.Option(help="Where the pages go, one folder a matrix.")] = Path("reports"),
     no_report: Annotated[bool, typer.Option("--no-report", help="Only run and store.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait when another benchmark holds this machine.")] = False,
+    repeats: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="Rounds: each case runs once in every round. [default: 1]")
+    ] = None,
+    order_seed: Annotated[
+        int | None,
+        typer.Option(min=0, max=2**32 - 1, help="Shuffles the cases within each round. [default: 0; one round: none]"),
+    ] = None,
+    warm_up: Annotated[
+        WarmUp, typer.Option(help="Do the first of each kind of work once unmeasured; auto: where there is a GPU.")
+    ] = WarmUp.AUTO,
+    check: Annotated[
+        bool, typer.Option("--check", help="Add a round without step timer and sampler, to see what these cost.")
+    ] = False,
+    cooldown: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SECONDS|settled", help="Wait between cases; settled: until the machine is as fast as at first."
+        ),
+    ] = None,
     case_limit: Annotated[float, typer.Option(min=1, help="Seconds after which a case is killed.")] = 12 * 3600.0,
+    phase_limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--phase-limit",
+            metavar="SECONDS|PHASE=SECONDS",
+            help="Seconds after which a case is killed in one phase; repeatable, as load=600.",
+        ),
+    ] = None,
+    no_lossless: Annotated[
+        bool, typer.Option("--no-lossless", help="Keep only the mp4 of a case's frames, not its lossless copy.")
+    ] = False,
     no_memory_check: Annotated[
         bool, typer.Option("--no-memory-check", help="Run cases even if they seem to need more memory than there is.")
+    ] = False,
+    skip_too_large: Annotated[
+        bool, typer.Option("--skip-too-large", help="Skip cases that need more memory than there is.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the matrix's latest run: only what is missing is run.")
+    ] = False,
+    resume_run: Annotated[
+        str | None, typer.Option("--resume-run", metavar="RUN", help="The same, with a run's id or folder.")
+    ] = None,
+    rerun_changed: Annotated[
+        bool, typer.Option("--rerun-changed", help="With --resume: run cases again that the matrix has changed.")
+    ] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Measure although the doctor objects, and run cases that broke the machine."),
     ] = False,
     engine: Annotated[str, typer.Option(hidden=True)] = "mlx",
 ) -> None:
     """Run the cases of a matrix, each in its own process, and write the page that compares them.
 
-    Exit codes: 0 fine, 2 usage, 3 the matrix, 4 the weights, 5 disk or memory, 6 a case failed, 9 another benchmark is
-    running, 130 interrupted. GNU make turns all but 0 into 2; run ltxbench itself where the code matters.
+    Exit codes: 0 fine, 2 usage, 3 the matrix, 4 the weights, 5 disk or memory, 6 a case failed, 7 the machine is in no
+    state to be measured, 9 another benchmark is running, 10 the run to resume is torn or another one, 130 interrupted.
+    GNU make turns all but 0 into 2; run ltxbench itself where the code matters.
     """
     from rich.console import Console
 
-    from ltxbench.errors import INTERRUPTED, CasesFailed
     from ltxbench.matrix import find, load, select
+    from ltxbench.run import runner
+    from ltxbench.run.continuation import selected_cases
     from ltxbench.run.lock import machine_lock
+    from ltxbench.run.options import CooldownRule, Options, phase_limits
     from ltxbench.run.progress import Progress
-    from ltxbench.run.records import Outcome
-    from ltxbench.run.runner import run_matrix
+    from ltxbench.run.resume import LATEST, find_run, read_run
+    from ltxbench.run.table import print_results
     from ltxbench.weights.resolve import digest, resolve
 
     console = Console(stderr=True)
+    options = Options(
+        repeats=repeats,
+        order_seed=order_seed,
+        warm_up=warm_up.decided,
+        check=check,
+        cooldown=None if cooldown is None else CooldownRule.parse(cooldown),
+        case_limit_s=case_limit,
+        phase_limits=phase_limits(phase_limit or []),
+        lossless=not no_lossless,
+        memory_check=not no_memory_check,
+        skip_too_large=skip_too_large,
+        force=force,
+        rerun_changed=rerun_changed,
+    )
     resolved = load(find(matrix))
     cases = select(resolved, case or [])
     for warning in resolved.warnings:
@@ -73,6 +147,12 @@ def bench(
     with machine_lock(
         f"matrix {resolved.name}", wait=wait, on_wait=lambda holder: _say(console, f"waiting for {holder}")
     ):
+        which = resume_run or (LATEST if resume else None)
+        if which is not None:
+            path = find_run(runs, resolved.name, which)
+            which = str(path)
+            if not case:
+                cases = tuple(selected_cases(resolved, read_run(path)[0]))
         if from_disk:
             _say(console, "writing random weights as files where they are not there yet")
         files = resolve(weights, cases, from_disk=from_disk)
@@ -80,65 +160,54 @@ def bench(
             _say(console, RANDOM if files.kind.startswith("random") else SYNTHETIC)
         else:
             _say(console, "checking the weights; the first time reads all of them")
-        weights_digest = digest(files, cases)
+        work = runner.Work(
+            matrix=resolved,
+            cases=cases,
+            weights=files,
+            root=runs,
+            engine=engine,
+            weights_digest=digest(files, cases),
+        )
         with Progress(console) as progress:
-            run = run_matrix(
-                resolved,
-                cases,
-                files,
-                root=runs,
-                engine=engine,
-                listener=progress,
-                weights_digest=weights_digest,
-                case_limit_s=case_limit,
-                memory_check=not no_memory_check,
-            )
-    _show_results(run)
+            if which is None:
+                run = runner.run_matrix(work, options, progress)
+            else:
+                run = runner.resume_run(work, which, options, progress)
+    print_results(run)
     if not no_report:
         from ltxbench.report import write
 
         print(f"Page: {write(run, reports / resolved.name)}")
     print(f"Run:  {run.path}")
-    if len(run.cases) < len(cases) or any(record.outcome is Outcome.INTERRUPTED for record in run.cases):
-        _say(console, "interrupted")
+    _conclude(run, matrix, console)
+
+
+def _conclude(run: RunFolder, matrix: str, console: Console) -> None:
+    """Raises CasesFailed when a round did not end well; exits with 130 where the run was interrupted."""
+    from ltxbench.errors import INTERRUPTED, CasesFailed
+    from ltxbench.run.order import planned
+    from ltxbench.run.records import CHECK_ROUND, Outcome
+
+    plan = planned(run.record.schedule)
+    cut = any(record.outcome is Outcome.INTERRUPTED for record in run.records)
+    if cut or len(run.records) < len(plan):
+        _say(console, f"interrupted; `ltxbench bench {matrix} --resume` goes on")
         sys.exit(INTERRUPTED)
-    failed = [record.case.name for record in run.cases if record.outcome is not Outcome.OK]
-    if failed:
-        raise CasesFailed(
-            f"{len(failed)} of {len(run.cases)} cases did not finish: {', '.join(failed)}",
-            hint=f"What they printed is in {run.path}/cases/<name>/output.txt.",
-        )
+    failed = [record for record in run.records if record.outcome is not Outcome.OK]
+    if not failed:
+        return
+    what = "cases" if len(plan) == len(run.cases) else "rounds"
+    names = [
+        record.case.name
+        if what == "cases"
+        else f"{record.case.name} ({'check' if record.round == CHECK_ROUND else f'round {record.round}'})"
+        for record in failed
+    ]
+    raise CasesFailed(
+        f"{len(failed)} of {len(plan)} {what} did not finish: {', '.join(names)}",
+        hint=f"What they printed is in {run.path}/cases/<name>/round-<n>/output.txt.",
+    )
 
 
 def _say(console: Console, text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-def _show_results(run: RunFolder) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    weights = run.record.weights
-    caption = "synthetic weights: not the real model's figures" if weights.synthetic else None
-    table = Table(title=Text(run.record.matrix.title), caption=caption, title_justify="left")
-    table.add_column("case", overflow="fold")
-    table.add_column("outcome")
-    for name in ("generation", "peak memory", "mean memory"):
-        table.add_column(name, justify="right")
-    for record in run.cases:
-        table.add_row(*(Text(cell) for cell in _cells(record)))
-    Console().print(table)
-
-
-def _cells(record: CaseRecord) -> tuple[str, ...]:
-    from ltxbench.run.progress import duration, size
-
-    times, memory = record.times, record.memory
-    return (
-        record.case.name,
-        record.outcome.value,
-        "-" if times.generation_s is None else duration(times.generation_s),
-        "-" if memory.mlx_peak_bytes is None else size(memory.mlx_peak_bytes),
-        "-" if memory.mlx_mean_denoising_bytes is None else size(memory.mlx_mean_denoising_bytes),
-    )

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from ltxbench.measure.counters import Counters
 from ltxbench.measure.footprint import UNKNOWN, Footprint
 from ltxbench.measure.recorder import CaseRecorder
 from ltxbench.run.engine import Engine, Simulated
@@ -17,7 +18,7 @@ BATCH_S = 1.0  # how often samples leave the process, so that a killed one has t
 
 
 class MemorySampler:
-    """One sample: MLX's counters and the process's footprint, tagged with the phase.
+    """One sample: MLX's counters, the process's footprint and the GPU's own counter, tagged with the phase.
 
     `mlx_peak_bytes` of a sample is MLX's own counter: the highest since the phase began.
     """
@@ -29,11 +30,13 @@ class MemorySampler:
         emit: Emit,
         footprint: Callable[[], Footprint],
         interval_s: float = INTERVAL_S,
+        counters: Counters | None = None,
     ) -> None:
         self._engine = engine
         self._recorder = recorder
         self._emit = emit
         self._read_footprint = footprint
+        self._counters = counters or Counters()
         self._footprint = UNKNOWN
         self.interval_s = interval_s
         self._pending: list[MemorySample] = []
@@ -68,6 +71,7 @@ class MemorySampler:
                 memory.cache_bytes,
                 memory.peak_bytes,
                 self._footprint.current_bytes,
+                self._counters.device(),
             )
         )
         self.longest_gap_s = max(self.longest_gap_s, now_s - self._last_s)
@@ -90,6 +94,7 @@ class MemorySampler:
                 footprint_source=self._footprint.source,
                 footprint_peak_bytes=self._footprint.peak_bytes,
                 footprint_peak_source=self._footprint.peak_source,
+                device_source=self._counters.device_source(),
             )
         )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
+from ltxbench.measure.counters import grown
+from ltxbench.measure.counters import Counters, grown
 from ltxbench.measure.footprint import Footprint
 from ltxbench.run.engine import Engine, Fact
 from ltxbench.run.events import Emit, FactsStated, PhaseEnded, PhaseStarted, StepEnded
@@ -18,10 +20,23 @@ class CaseRecorder:
     sending the events falls between the stretches that are timed.
     """
 
-    def __init__(self, engine: Engine, emit: Emit, footprint: Callable[[], Footprint], *, stepped: bool = True) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        emit: Emit,
+        footprint: Callable[[], Footprint],
+        *,
+        stepped: bool = True,
+        counters: Counters | None = None,
+    ) -> None:
         self._engine = engine
         self._emit = emit
         self._footprint = footprint
+        self._counters = counters or Counters()
+        self._energy_j: float | None = None
+        """At the end of the last step, or at the phase's start."""
+        self.first_energy_j: float | None = None
+        self.last_energy_j: float | None = None
         self.stepped = stepped
         """Off: `step` neither synchronises nor tells anything."""
         self._steps = self._cold_steps = 0
@@ -46,10 +61,15 @@ class CaseRecorder:
         self._engine.reset_peak()
         self.current = phase
         self._emit(PhaseStarted(phase=phase, start_s=self.now_s()))
+        swapped = self._counters.swapped_out()
+        begin_j = self._energy_j = self._counters.energy()
+        if self.first_energy_j is None:
+            self.first_energy_j = begin_j
         start_s = self.now_s()
         yield
         self._engine.synchronize()
         end_s = self.now_s()
+        end_j = self.last_energy_j = self._counters.energy()
         after = self._engine.memory()
         # Resetting puts MLX's peak to 0, not to what is allocated, so both ends count as well.
         peak = highest(after.peak_bytes, before.active_bytes, after.active_bytes)
@@ -62,6 +82,9 @@ class CaseRecorder:
             mlx_active_bytes=after.active_bytes,
             mlx_cache_bytes=after.cache_bytes,
             footprint_bytes=self._footprint().current_bytes,
+            device_bytes=self._counters.device(),
+            swapped_out_bytes=grown(swapped, self._counters.swapped_out()),
+            energy_j=self._counters.stretch_j(begin_j, end_j, end_s - start_s),
         )
         self.current = None
         self._emit(PhaseEnded(record=record))
@@ -85,6 +108,8 @@ class CaseRecorder:
         yield
         self._engine.synchronize()
         end_s = self.now_s()
+        # The meter is read once a step, between two: what lies there is a millisecond.
+        begin_j, self._energy_j = self._energy_j, self._counters.energy()
         record = StepRecord(
             stage=stage,
             index=self._cold_steps if cold else self._steps,
@@ -92,6 +117,7 @@ class CaseRecorder:
             forwards=forwards,
             start_s=start_s,
             step_s=end_s - start_s,
+            energy_j=self._counters.stretch_j(begin_j, self._energy_j, end_s - start_s),
         )
         self._in_step = False
         if cold:

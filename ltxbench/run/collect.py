@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import signal
 from collections.abc import Iterable, Sequence
 
 from ltxbench.matrix.case import Case
+from ltxbench.measure.counters import grown
 from ltxbench.measure.recorder import highest
+from ltxbench.measure.thinning import ThinnedSeries
+from ltxbench.run.conditions import Conditions
 from ltxbench.run.engine import Fact
 from ltxbench.run.events import (
     Event,
@@ -20,6 +22,7 @@ from ltxbench.run.events import (
     MemorySample,
     MemorySampled,
     MemorySurveyed,
+    MeterFound,
     PhaseEnded,
     PhaseStarted,
     PromptEnhanced,
@@ -27,12 +30,14 @@ from ltxbench.run.events import (
     VideoWritten,
 )
 from ltxbench.run.memory_need import Survey
+from ltxbench.run.outcomes import explain
 from ltxbench.run.records import (
     DENOISING,
     GENERATION,
     LOADING,
     MEMORY_COLUMNS,
     CaseRecord,
+    EnergyRecord,
     Failure,
     MatmulRate,
     MemoryRecord,
@@ -44,13 +49,6 @@ from ltxbench.run.records import (
     VideoRecord,
 )
 from ltxbench.run.supervisor import Ended
-from ltxbench.run.worker import tells_out_of_memory
-
-SIGNAL_CAUSES = {
-    signal.SIGKILL: "often the system, out of memory",
-    signal.SIGABRT: "on a Mac often the GPU watchdog",
-    signal.SIGSEGV: "a crash inside a library; MLX on a CPU crashes so when an allocation fails",
-}
 
 
 class Collector:
@@ -64,13 +62,15 @@ class Collector:
         self.phases: list[PhaseRecord] = []
         self.steps: list[StepRecord] = []
         self.cold_steps: list[StepRecord] = []
-        self.samples: list[MemorySample] = []
+        self.series = ThinnedSeries()
         self.video: VideoRecord | None = None
         self.facts: dict[str, Fact] = {}
         self.failed: Failed | None = None
         self.finished: Finished | None = None
         self._running: Phase | None = None
         self._sampling: MemorySampled | None = None
+        self._meter: MeterFound | None = None
+        self._sampled = _Sampled()
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -84,8 +84,11 @@ class Collector:
             case StepEnded():
                 (self.cold_steps if event.cold else self.steps).append(event.record)
             case MemorySampled():
-                self.samples.extend(event.samples)
+                self.series.extend(event.samples)
+                self._sampled.extend(event.samples)
                 self._sampling = event
+            case MeterFound():
+                self._meter = event
             case FactsStated():
                 self.facts.update(event.facts)
             case VideoWritten():
@@ -101,8 +104,23 @@ class Collector:
             case Failed():
                 self.failed = event
 
-    def record(self, case: Case, number: int, started_utc: str, ended: Ended) -> CaseRecord:
+    def record(
+        self,
+        case: Case,
+        number: int,
+        started_utc: str,
+        ended: Ended,
+        *,
+        before: Conditions | None = None,
+        after: Conditions | None = None,
+        idle_power_w: float | None = None,
+    ) -> CaseRecord:
+        """`before` and `after` are looks at the machine around the case."""
         outcome, failure = self.verdict(ended)
+        swapped = grown(
+            before.swapped_out_bytes if before else None,
+            after.swapped_out_bytes if after else None,
+        )
         return CaseRecord(
             case=case,
             number=number,
@@ -110,10 +128,13 @@ class Collector:
             failure=failure,
             started_utc=started_utc,
             times=times_of(case, self.phases, ended.wall_s),
-            memory=self.memory(),
+            memory=self.memory().model_copy(update={"swapped_out_bytes": swapped}),
             phases=tuple(self.phases),
             steps=tuple(self.steps),
             cold_steps=tuple(self.cold_steps),
+            energy=self.energy(idle_power_w),
+            before=before,
+            after=after,
             video=self.video if outcome is Outcome.OK else None,
             facts=self.facts,
         )
@@ -129,45 +150,77 @@ class Collector:
         if self.failed is not None:
             message = f"{self.failed.message} {self.failed.hint}" if self.failed.hint else self.failed.message
             return self.failed.outcome, message, self.failed.phase
-        if ended.timed_out:
-            return Outcome.TIMEOUT, f"killed after {ended.wall_s:.0f} s, its time limit", self._running
-        if ended.interrupted:
-            return Outcome.INTERRUPTED, "interrupted", self._running
-        if ended.garbled is not None:
-            return Outcome.FAILED, f"the process sent what is no event: {ended.garbled}", self._running
-        if ended.returncode < 0:
-            # A GPU's errors come up outside of Python, where nothing can catch them.
-            aborted = ended.returncode == -signal.SIGABRT and tells_out_of_memory(ended.output_tail)
-            outcome = Outcome.OUT_OF_MEMORY if aborted else Outcome.SIGNAL
-            return outcome, f"killed by {name_signal(-ended.returncode)}", self._running
-        return Outcome.FAILED, f"ended with exit code {ended.returncode} before it had finished", self._running
+        outcome, message = explain(ended)
+        return outcome, message, self._running
 
     def memory(self) -> MemoryRecord:
-        peaks = [phase.mlx_peak_bytes for phase in self.phases] + [sample[4] for sample in self.samples]
-        denoising = [sample[2] for sample in self.samples if sample[1] in DENOISING and sample[2] is not None]
-        sampling = self._sampling
+        """Exact however long the case was: nothing here is told by the thinned series."""
+        sampled, sampling = self._sampled, self._sampling
         footprint_peak = sampling.footprint_peak_bytes if sampling else None
         source = sampling.footprint_peak_source if sampling else None
         if sampling is not None and footprint_peak is None:
-            footprint_peak = highest(*(sample[5] for sample in self.samples))
+            footprint_peak = sampled.footprint_bytes
             source = sampling.footprint_source
+        device_peak = highest(sampled.device_bytes, *(phase.device_bytes for phase in self.phases))
         return MemoryRecord(
-            mlx_peak_bytes=highest(self.finished.mlx_peak_bytes if self.finished else None, *peaks),
-            mlx_mean_denoising_bytes=round(sum(denoising) / len(denoising)) if denoising else None,
+            mlx_peak_bytes=highest(
+                self.finished.mlx_peak_bytes if self.finished else None,
+                sampled.mlx_peak_bytes,
+                *(phase.mlx_peak_bytes for phase in self.phases),
+            ),
+            mlx_mean_denoising_bytes=round(sampled.denoising_bytes / sampled.denoising) if sampled.denoising else None,
             footprint_peak_bytes=footprint_peak,
             footprint_source=source if footprint_peak is not None else None,
-            samples=len(self.samples),
+            samples=self.series.samples,
             interval_s=sampling.interval_s if sampling else None,
             longest_gap_s=sampling.longest_gap_s if sampling else None,
             sampler_cpu_s=sampling.cpu_s if sampling else None,
+            device_peak_bytes=device_peak,
+            device_source=sampling.device_source if sampling and device_peak is not None else None,
         )
 
-    def memory_csv(self) -> bytes:
+    def energy(self, idle_power_w: float | None) -> EnergyRecord | None:
+        """None without a meter. The generation's is told only where every phase of it could be measured."""
+        if self._meter is None:
+            return None
+        parts = [phase.energy_j for phase in self.phases if phase.phase in GENERATION]
+        known = [part for part in parts if part is not None]
+        return EnergyRecord(
+            source=self._meter.source,
+            resolution_s=self._meter.resolution_s,
+            total_j=self.finished.energy_j if self.finished else None,
+            generation_j=sum(known) if known and len(known) == len(parts) else None,
+            idle_power_w=idle_power_w,
+        )
+
+    def memory_csv(self) -> bytes | None:
+        """None where nothing was sampled."""
+        if not self.series.samples:
+            return None
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(MEMORY_COLUMNS)
-        writer.writerows(self.samples)
+        writer.writerows(self.series.rows)
         return text.getvalue().encode()
+
+
+class _Sampled:
+    """Sums and maxima over all samples."""
+
+    def __init__(self) -> None:
+        self.denoising = self.denoising_bytes = 0
+        self.mlx_peak_bytes: int | None = None
+        self.footprint_bytes: int | None = None
+        self.device_bytes: int | None = None
+
+    def extend(self, samples: Iterable[MemorySample]) -> None:
+        for _, phase, active, _, peak, footprint, device in samples:
+            self.mlx_peak_bytes = highest(self.mlx_peak_bytes, peak)
+            self.footprint_bytes = highest(self.footprint_bytes, footprint)
+            self.device_bytes = highest(self.device_bytes, device)
+            if phase in DENOISING and active is not None:
+                self.denoising += 1
+                self.denoising_bytes += active
 
 
 def times_of(case: Case, phases: Sequence[PhaseRecord], wall_s: float | None) -> Times:
@@ -188,13 +241,3 @@ def times_of(case: Case, phases: Sequence[PhaseRecord], wall_s: float | None) ->
 
 def _total(phases: Iterable[PhaseRecord], kinds: Sequence[Phase]) -> float:
     return sum(phase.duration_s for phase in phases if phase.phase in kinds)
-
-
-def name_signal(number: int) -> str:
-    """`signal 9 (SIGKILL, often the system, out of memory)`."""
-    try:
-        known = signal.Signals(number)
-    except ValueError:
-        return f"signal {number}"
-    cause = SIGNAL_CAUSES.get(known)
-    return f"signal {number} ({known.name}{f', {cause}' if cause else ''})"

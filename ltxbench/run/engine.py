@@ -26,7 +26,7 @@ Fact = str | int | float | bool | None
 
 
 class InvalidOutput(LtxbenchError):
-    """What was computed is no video: NaN or infinity in the latents. The case ends as `invalid`."""
+    """What was computed is no video: NaN or infinity in the latents, blank frames. The case ends as `invalid`."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,10 @@ class GenerateJob(Frozen):
     timed: a text encoding, one step a stage, a decoding."""
     instrumented: bool = True
     """False: neither step timer nor memory sampler; phases are timed all the same."""
+    lossless: bool = False
+    """Keep the frames without loss as well."""
+    known_frames: tuple[str, ...] = ()
+    """sha256 of frames that an earlier round keeps: the same ones are not kept again."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from ltxbench.run.engine import Fact
 from ltxbench.run.memory_need import Survey
 from ltxbench.run.records import MatmulRate, Outcome, Phase, PhaseRecord, StepRecord, VideoRecord
 
-MemorySample = tuple[float, Phase | None, int | None, int | None, int | None, int | None]
+MemorySample = tuple[float, Phase | None, int | None, int | None, int | None, int | None, int | None]
 """One row in the order of records.MEMORY_COLUMNS."""
 
 LINE_LIMIT_BYTES = 4 << 20
@@ -56,6 +56,15 @@ class MemorySampled(Frozen):
     footprint_source: str | None = None
     footprint_peak_bytes: int | None = None
     footprint_peak_source: str | None = None
+    device_source: str | None = None
+
+
+class MeterFound(Frozen):
+    """Energy is measured."""
+
+    event: Literal["meter-found"] = "meter-found"
+    source: str
+    resolution_s: float
 
 
 class FactsStated(Frozen):
@@ -88,6 +97,8 @@ class Finished(Frozen):
 
     event: Literal["finished"] = "finished"
     mlx_peak_bytes: int | None = None
+    energy_j: float | None = None
+    """From the case's first phase to the end of its last."""
 
 
 class Failed(Frozen):
@@ -107,6 +118,7 @@ Event = (
     | PhaseEnded
     | StepEnded
     | MemorySampled
+    | MeterFound
     | FactsStated
     | VideoWritten
     | PromptEnhanced

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,9 +27,9 @@ def replacing(path: Path) -> Iterator[Path]:
     with resource_errors(path):
         try:
             yield temporary
-            _sync(temporary)
+            sync(temporary)
             temporary.replace(path)
-            _sync(path.parent)
+            sync(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -40,9 +41,12 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Raises ResourceError when it cannot be made."""
+    """With its parents, each synced into the one above. Raises ResourceError when it cannot be made."""
     try:
+        new = [folder for folder in (path, *path.parents) if not folder.exists()]
         path.mkdir(parents=True, exist_ok=True)
+        for folder in new:
+            sync(folder.parent)
     except OSError as error:
         raise as_resource_error(error, path) or _unwritable(error, path) from error
 
@@ -86,14 +90,19 @@ def disk_full(error: BaseException, path: Path) -> ResourceError | None:
     )
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """A file or a folder, to the disk itself."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        # On macOS fsync leaves the data in the drive's own cache.
-        full_sync = getattr(fcntl, "F_FULLFSYNC", None)
-        if full_sync is not None and path.is_file():
-            fcntl.fcntl(descriptor, full_sync)
-        else:
-            os.fsync(descriptor)
+        sync_descriptor(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_descriptor(descriptor: int) -> None:
+    # On macOS fsync leaves the data in the drive's own cache.
+    full_sync = getattr(fcntl, "F_FULLFSYNC", None)
+    if full_sync is not None and stat.S_ISREG(os.fstat(descriptor).st_mode):
+        fcntl.fcntl(descriptor, full_sync)
+    else:
+        os.fsync(descriptor)

@@ -112,8 +112,20 @@ def check(survey: Survey) -> None:
     fitting = [need.case for need in survey.needs if need.needed_bytes <= available_bytes]
     raise ResourceError(
         f"too little memory: {_gb(available_bytes)} are there, needed are: {most}",
-        hint=f"{_advice(fitting)} --no-memory-check runs them all the same.",
+        hint=f"{_advice(fitting)} --skip-too-large leaves the others out, --no-memory-check runs them all the same.",
     )
+
+
+def too_large(survey: Survey) -> dict[str, str]:
+    """The cases that need more than there is, and a sentence for each."""
+    available_bytes = survey.available_bytes
+    if available_bytes is None:
+        return {}
+    return {
+        need.case: f"needs about {_gb(need.needed_bytes)} of memory ({need.phase}), {_gb(available_bytes)} are there"
+        for need in survey.needs
+        if need.needed_bytes > available_bytes
+    }
 
 
 def _advice(fitting: Sequence[str]) -> str:

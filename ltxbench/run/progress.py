@@ -10,7 +10,7 @@ from ltxbench.matrix.case import Case
 from ltxbench.run.estimate import Estimate
 from ltxbench.run.events import Event, PhaseStarted, StepEnded
 from ltxbench.run.listener import Listener
-from ltxbench.run.records import DENOISING, CaseRecord, Outcome, Phase
+from ltxbench.run.records import CHECK_ROUND, DENOISING, CaseRecord, Outcome, Phase
 from ltxbench.run.store import RunFolder
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ class Progress(Listener):
 
         self._console = console
         self._estimate = Estimate(())
-        self._cases: Sequence[Case] = ()
+        self._rounds: Sequence[tuple[Case, int]] = ()
+        self._round = 1
         self._case: Case | None = None
         self._position = 0
         self._step = 0
@@ -70,11 +71,14 @@ class Progress(Listener):
     def note(self, text: str) -> None:
         self._print(text)
 
-    def run_started(self, run: RunFolder, cases: Sequence[Case]) -> None:
-        self._cases = cases
-        self._estimate = Estimate(cases)
+    def run_started(self, run: RunFolder, rounds: Sequence[tuple[Case, int]]) -> None:
+        self._rounds = rounds
+        self._estimate = Estimate([case for case, _ in rounds])
         self._bar.update(self._task, total=self._estimate.total_work, description="starting")
-        self._print(f"{run.record.matrix.name}: {len(cases)} case{'s' * (len(cases) != 1)} into {run.path}")
+        count = len({case.name for case, _ in rounds})
+        repeats = run.record.schedule.repeats
+        many = f", {repeats} rounds each" if repeats > 1 else ""
+        self._print(f"{run.record.matrix.name}: {count} case{'s' * (count != 1)}{many} into {run.path}")
 
     def enhancement_started(self) -> None:
         self._show("enhancing the prompt")
@@ -83,9 +87,9 @@ class Progress(Listener):
     def enhancement_ended(self, text: str) -> None:
         self._print(f"enhanced prompt: {len(text.split())} words, shared by all cases")
 
-    def case_started(self, case: Case) -> None:
+    def case_started(self, case: Case, round_number: int) -> None:
         self._position += 1
-        self._case, self._step, self._phase = case, 0, None
+        self._case, self._round, self._step, self._phase = case, round_number, 0, None
         self._estimate.case_started(case)
         self._show("starting")
         self._print_plain(f"{self._label(case)} started")
@@ -103,13 +107,19 @@ class Progress(Listener):
             self._show(self._doing(self._case))
 
     def case_ended(self, record: CaseRecord) -> None:
+        if self._case is None:  # skipped
+            self._position += 1
+            self._round = record.round
         self._estimate.case_ended(record)
         self._case = None
         self._print(f"{self._label(record.case)} {summary(record)}")
         self._show("")
 
     def _label(self, case: Case) -> str:
-        return f"[{self._position}/{len(self._cases)}] {case.name}"
+        label = f"[{self._position}/{len(self._rounds)}] {case.name}"
+        if self._round == CHECK_ROUND:
+            return f"{label}, check"
+        return f"{label}, round {self._round}" if max(number for _, number in self._rounds) > 1 else label
 
     def _doing(self, case: Case) -> str:
         if self._phase is None:

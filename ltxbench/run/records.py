@@ -8,8 +8,11 @@ A run is a folder:
     cases/<name>/round-<n>/<name>.mp4    of the first round that made these frames
     cases/<name>/round-<n>/<name>.mkv    the same frames without loss
     cases/<name>/round-<n>/output.txt    what the case's process printed
+    cases/<name>/round-<n>/files.json    the size and sha256 of each of the above, written last
     cases/<name>/quality.json            what was measured on the pictures (ltxbench.quality)
     enhance/output.txt                   what the process printed that enhanced the prompt, if there was one
+    journal.jsonl                        what was begun and what ended, synced line by line (run.journal)
+    superseded/<name>/round-<n>-<k>/     what the k-th attempt at a round left that was repeated
 
 Until schema 2 a case ran once, and its files lay in cases/<name>/.
 """
@@ -34,7 +37,9 @@ MEMORY_COLUMNS = (
     "mlx_cache_bytes",
     "mlx_peak_bytes",
     "footprint_bytes",
+    "device_bytes",
 )
+"""`device_bytes` is missing in series written before schema 2's rounds; at most thinning.LIMIT rows."""
 
 
 class Phase(StrEnum):
@@ -175,6 +180,16 @@ class Failure(Frozen):
     output_tail: str = ""
 
 
+class Cooldown(Frozen):
+    """What was waited for before a case."""
+
+    waited_s: float
+    settled: bool | None = None
+    """The machine was back to its first rate when the wait ended; None for a fixed wait."""
+    rate_share: float | None = None
+    """The rate of matrix products when the wait ended, as a share of the run's first."""
+
+
 class CaseRecord(Frozen):
     schema_version: int = SCHEMA_VERSION
     case: Case
@@ -184,6 +199,9 @@ class CaseRecord(Frozen):
     """From 1; CHECK_ROUND is the one without instruments."""
     identity: str | None = None
     """sha256 of the resolved case, the code and the weights: what a resumed run trusts (run.identity)."""
+    attempt: int = 1
+    """From 1; an earlier one did not end well, and its files lie in superseded/."""
+    cooldown: Cooldown | None = None
     outcome: Outcome
     failure: Failure | None = None
     started_utc: str
@@ -298,6 +316,17 @@ class Import(Frozen):
     claims: tuple[Claim, ...] = ()
 
 
+class Resumption(Frozen):
+    """The run was taken up again."""
+
+    utc: str
+    kept: int
+    """Rounds that were complete and verified."""
+    notes: tuple[str, ...] = ()
+    """What was found torn, in sentences."""
+    examination: Examination | None = None
+
+
 class RunRecord(Frozen):
     schema_version: int = SCHEMA_VERSION
     id: str
@@ -319,3 +348,8 @@ class RunRecord(Frozen):
     imported: Import | None = None
     selected: tuple[str, ...] = ()
     """The cases asked for, in order; all of the matrix's unless `--case` chose."""
+    engine: str = "mlx"
+    """`mlx` or `scripted`."""
+    code_sha256: str | None = None
+    """Of the source files that a case's process runs (run.identity)."""
+    resumptions: tuple[Resumption, ...] = ()

@@ -1,187 +1,197 @@
-"""Runs the cases of a matrix one after the other, each in a process of its own, and stores what they leave."""
+"""Runs the cases of a matrix, or takes up a run that ended early: one order, one journal, one record."""
 
 from __future__ import annotations
 
-import hashlib
-import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import ltxbench
-from ltxbench.errors import LtxbenchError, ResourceError, UsageError
+from ltxbench.errors import LtxbenchError, UsageError
 from ltxbench.matrix.case import Case, Matrix
-from ltxbench.measure.blas import find_blas, preload_environment
 from ltxbench.measure.machine import describe_machine
 from ltxbench.run import store
-from ltxbench.run.collect import Collector
-from ltxbench.run.engine import EnhanceJob, GenerateJob
-from ltxbench.run.events import Event
-from ltxbench.run.files import make_folder
+from ltxbench.run.admission import Admission, admit
+from ltxbench.run.continuation import continued
+from ltxbench.run.identity import code_sha256
 from ltxbench.run.interrupts import Interrupts, interrupts
+from ltxbench.run.journal import Journal, RunStated
 from ltxbench.run.listener import Listener
-from ltxbench.run.memory_need import check
-from ltxbench.run.probe import as_error, probe_engine, probe_matmul, probe_memory
-from ltxbench.run.records import EnhancementRecord, Outcome, Phase, RunRecord, Weights
+from ltxbench.run.memory_need import check, too_large
+from ltxbench.run.options import Options
+from ltxbench.run.order import planned, rounds
+from ltxbench.run.probe import probe_engine, probe_memory
+from ltxbench.run.records import Resumption, RunRecord, Schedule, Weights
+from ltxbench.run.resume import examine_run, find_run, read_run
 from ltxbench.run.script import Script
+from ltxbench.run.session import Session, prospective, utc_now
+from ltxbench.run.space import check_space
 from ltxbench.run.store import RunFolder
-from ltxbench.run.supervisor import Ended, supervise
-from ltxbench.run.worker import WorkerJob
 from ltxbench.weights.files import WeightFiles
 
-CASE_LIMIT_S = 12 * 3600.0
-SPARE_BYTES = 64 << 20  # records, series, output and the page
-VIDEO_BYTES_PER_PIXEL = 0.5  # of the encoder at its setting, noise being the worst
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be run, from what, and where it is kept."""
+
+    matrix: Matrix
+    cases: Sequence[Case]
+    """In any order; all of the matrix's, or those chosen."""
+    weights: WeightFiles
+    root: Path
+    engine: str = "mlx"
+    weights_digest: str | None = None
+    command: Sequence[str] | None = None
+
+    @property
+    def chosen(self) -> list[Case]:
+        """In the matrix's order."""
+        by_name = {case.name: case for case in self.cases}
+        return [by_name[case.name] for case in self.matrix.cases if case.name in by_name]
 
 
-def run_matrix(
-    matrix: Matrix,
-    cases: Sequence[Case],
-    weights: WeightFiles,
-    *,
-    root: Path,
-    engine: str = "mlx",
-    listener: Listener | None = None,
-    weights_digest: str | None = None,
-    case_limit_s: float | None = CASE_LIMIT_S,
-    command: Sequence[str] | None = None,
-    memory_check: bool = True,
-) -> RunFolder:
-    """Runs `cases` of `matrix` in the matrix's order and returns the run as stored under `root`.
+def run_matrix(work: Work, options: Options | None = None, listener: Listener | None = None) -> RunFolder:
+    """Runs the chosen cases, round by round, and returns the run as stored.
 
-    A case that fails stays in the run with its outcome, and the next one goes on. After a first Ctrl-C the running case
-    ends as interrupted and the rest has no record.
+    A case that fails stays in the run with its outcome, and the next one goes on. After a first Ctrl-C the running
+    round ends as interrupted and the rest has no record; `resume_run` takes it up.
 
-    Raises UsageError for an unknown engine or script; ResourceError when the disk cannot take the run or fills up, and
-    when a case needs more memory than there is, unless `memory_check` is off; the worker's own error when the prompt
-    cannot be enhanced; KeyboardInterrupt when it is interrupted before the first case or twice.
+    Raises UsageError for an unknown engine or script; InvalidMeasurement when the machine is in no state to be
+    measured, unless that is overridden; ResourceError when the disk cannot take the run or fills up, and when a case
+    needs more memory than there is; the worker's own error when the prompt cannot be enhanced; KeyboardInterrupt when
+    it is interrupted before the first case or twice.
     """
-    script = _script(engine)
-    _check_space(root, cases)
+    options, listener = options or Options(), listener or Listener()
+    script = _script(work.engine)
+    schedule = rounds([case.name for case in work.chosen], options.repeats or 1, options.order_seed)
+    schedule = schedule.model_copy(
+        update={"check": options.check, "cooldown": str(options.cooldown) if options.cooldown else None}
+    )
+    needed_bytes = check_space(work.root, work.chosen, len(planned(schedule)), lossless=options.lossless)
     with interrupts() as asked:
-        accelerator = script.accelerator if script else probe_engine(engine, asked)
-        if memory_check and (script is None or script.survey.needs):
-            _check_memory(engine, _in_order(matrix, cases), weights, listener or Listener(), asked)
-        record = RunRecord(
-            id=store.new_run_id(),
-            ltxbench_version=ltxbench.__version__,
-            created_utc=_now(),
-            matrix=matrix,
-            machine=describe_machine(accelerator),
-            weights=Weights(kind=weights.kind, synthetic=weights.synthetic, digest=weights_digest),
-            command=tuple(command if command is not None else ["ltxbench", *sys.argv[1:]]),
-            conditioning=matrix.conditioning,
-            conditioning_sha256=_sha256(matrix.conditioning),
-            selected=tuple(case.name for case in _in_order(matrix, cases)),
-        )
-        session = _Session(
-            run=store.create(root, record),
-            weights=weights,
-            engine=engine,
-            listener=listener or Listener(),
-            asked=asked,
-            case_limit_s=case_limit_s,
-        )
-        if engine == "mlx" and accelerator is None:
+        record = _describe(work, schedule, asked)
+        warm_up = record.machine.accelerator is not None if options.warm_up is None else options.warm_up
+        schedule = schedule.model_copy(update={"warm_up": warm_up})
+        admission = _admit(record, work, work.chosen, options, listener, asked, script, needed_bytes)
+        record = record.model_copy(update={"schedule": schedule, "examination": admission.examination})
+        run = store.create(work.root, record)
+        journal = Journal(run.path / store.JOURNAL_FILE)
+        journal.append(RunStated(record=record))
+        session = Session(run, journal, work.weights, work.engine, listener, asked, options, script)
+        session.admission = admission
+        return _go(session, planned(schedule))
+
+
+def resume_run(work: Work, which: str, options: Options | None = None, listener: Listener | None = None) -> RunFolder:
+    """Takes up the run `which` (see resume.find_run): what is complete and verified stays as it is, the rest is run.
+
+    A round that did not end well is run again. Where nothing is left to do, nothing is written.
+
+    Raises ResultError when there is no such run, when it cannot be read, and when the matrix, the code, the weights or
+    the machine are not those that it was begun with; and all that `run_matrix` raises.
+    """
+    options, listener = options or Options(), listener or Listener()
+    script = _script(work.engine)
+    path = find_run(work.root, work.matrix.name, which)
+    stored, contents = read_run(path)
+    with interrupts() as asked:
+        record = continued(stored, _describe(work, stored.schedule, asked), options)
+        remains = examine_run(path, record, contents)
+        for note in remains.notes:
+            listener.note(note)
+        run = RunFolder(path, record, store.in_order(remains.complete))
+        done = {(kept.case.name, kept.round) for kept in remains.complete}
+        todo = tuple(each for each in planned(record.schedule) if each not in done)
+        if not todo:
+            listener.note("nothing is left to do: every round is complete and verified")
+            return store.load(path) if record == stored else run
+        left = {name for name, _ in todo}
+        cases = [case for case in record.matrix.cases if case.name in left]
+        needed_bytes = check_space(path, cases, len(todo), lossless=options.lossless)
+        admission = _admit(record, work, cases, options, listener, asked, script, needed_bytes)
+        resumption = Resumption(utc=utc_now(), kept=len(done), notes=remains.notes, examination=admission.examination)
+        journal = Journal(path / store.JOURNAL_FILE, lines=remains.lines)
+        session = Session(run, journal, work.weights, work.engine, listener, asked, options, script)
+        session.admission = admission
+        session.deaths, session.attempts = remains.deaths, dict(remains.attempts)
+        return _go(session, todo, resumption)
+
+
+def _go(session: Session, todo: Sequence[tuple[str, int]], resumption: Resumption | None = None) -> RunFolder:
+    with session:
+        if resumption is not None:
+            session.state(resumptions=(*session.run.record.resumptions, resumption))
+        if session.engine == "mlx" and session.run.record.machine.accelerator is None:
             session.use_fast_blas()
-        session.listener.run_started(session.run, _in_order(matrix, cases))
-        session.measure_matmul(script)
-        if matrix.conditioning is None:
+        numbered = {case.name: (number, case) for number, case in enumerate(session.run.record.matrix.cases, start=1)}
+        session.listener.run_started(session.run, [(numbered[name][1], round_number) for name, round_number in todo])
+        session.measure_matmul()
+        if session.run.record.conditioning is None:
             session.enhance()
-        for number, case in enumerate(matrix.cases, start=1):
-            if case.name in record.selected and not asked.asked:
-                session.run_case(case, number)
+        for name, round_number in todo:
+            if session.asked.asked:
+                break
+            number, case = numbered[name]
+            session.run_round(case, number, round_number)
         return session.run
 
 
-@dataclass
-class _Session:
-    """A run in the making."""
-
-    run: RunFolder
-    weights: WeightFiles
-    engine: str
-    listener: Listener
-    asked: Interrupts
-    case_limit_s: float | None
-    environment: Mapping[str, str] = field(default_factory=dict)
-
-    def use_fast_blas(self) -> None:
-        blas = find_blas()
-        self.environment = preload_environment(blas)
-        if blas.hint:
-            self.listener.note(blas.hint)
-
-    def measure_matmul(self, script: Script | None) -> None:
-        """Before the first case, with the BLAS that the cases have. A run goes on without it where that fails."""
-        try:
-            rate = script.matmul if script else probe_matmul(self.engine, self.environment, self.asked)
-        except LtxbenchError as error:
-            self.listener.note(error.message)
-        else:
-            self._update_record(matmul=rate)
-
-    def _update_record(self, **changes: object) -> None:
-        self.run = replace(self.run, record=self.run.record.model_copy(update=changes))
-        store.write_record(self.run.path / store.RUN_FILE, self.run.record)
-
-    def enhance(self) -> None:
-        """Writes the conditioning that all cases share, once."""
-        matrix = self.run.record.matrix
-        seed = matrix.cases[0].seed
-        self.listener.enhancement_started()
-        job = EnhanceJob(prompt=matrix.prompt, seed=seed, weights=self.weights)
-        folder = self.run.path / store.ENHANCE
-        make_folder(folder)
-        collector, ended = self._supervise(job, folder)
-        if collector.enhanced is None or collector.verdict(ended)[0] is not Outcome.OK:
-            raise as_error(collector, ended, "the prompt could not be enhanced")
-        text = collector.enhanced
-        sha256 = _sha256(text)
-        assert sha256 is not None
-        enhancement = EnhancementRecord(
-            text=text,
-            text_sha256=sha256,
-            seed=seed,
-            duration_s=sum(phase.duration_s for phase in collector.phases if phase.phase is Phase.ENHANCE),
+def _describe(work: Work, schedule: Schedule, asked: Interrupts) -> RunRecord:
+    """The record of a run that begins now, but for what is measured first. Raises the worker's error, UsageError."""
+    script = _script(work.engine)
+    accelerator = script.accelerator if script else probe_engine(work.engine, asked)
+    return prospective(
+        RunRecord(
+            id=store.new_run_id(),
+            ltxbench_version=ltxbench.__version__,
+            created_utc=utc_now(),
+            matrix=work.matrix,
+            machine=describe_machine(accelerator),
+            weights=Weights(kind=work.weights.kind, synthetic=work.weights.synthetic, digest=work.weights_digest),
+            command=tuple(work.command if work.command is not None else ["ltxbench", *sys.argv[1:]]),
+            schedule=schedule,
+            selected=tuple(case.name for case in work.chosen),
+            engine=work.engine.partition(":")[0],
+            code_sha256=code_sha256(),
         )
-        self._update_record(conditioning=text, conditioning_sha256=sha256, enhancement=enhancement)
-        self.listener.enhancement_ended(text)
+    )
 
-    def run_case(self, case: Case, number: int) -> None:
-        """Raises ResourceError when the disk filled up, after the case's record is written if it can be."""
-        matrix, conditioning = self.run.record.matrix, self.run.record.conditioning
-        assert conditioning is not None
-        self.listener.case_started(case)
-        job = GenerateJob(case=case, prompt=conditioning, negative_prompt=matrix.negative_prompt, weights=self.weights)
-        folder = self.run.folder_of(case.name, 1)
-        make_folder(folder)
-        started_utc = _now()
-        collector, ended = self._supervise(job, folder)
-        record = collector.record(case, number, started_utc, ended)
-        self.run = store.write_case(self.run, record, collector.memory_csv() if collector.samples else None)
-        self.listener.case_ended(record)
-        if collector.failed is not None and collector.failed.exit_code == ResourceError.exit_code:
-            raise ResourceError(collector.failed.message, hint=collector.failed.hint)
 
-    def _supervise(self, task: EnhanceJob | GenerateJob, folder: Path) -> tuple[Collector, Ended]:
-        collector = Collector()
+def _admit(
+    record: RunRecord,
+    work: Work,
+    cases: Sequence[Case],
+    options: Options,
+    listener: Listener,
+    asked: Interrupts,
+    script: Script | None,
+    needed_bytes: int,
+) -> Admission:
+    """Whether the machine can take these cases now. Raises InvalidMeasurement, ResourceError, KeyboardInterrupt."""
+    skipped: Mapping[str, str] = {}
+    if options.memory_check and (script is None or script.survey.needs):
+        skipped = _check_memory(work, cases, options, listener, asked)
+    accelerator = record.machine.accelerator
+    return admit(accelerator, work.root, needed_bytes, options, script, skipped)
 
-        def emit(event: Event) -> None:
-            collector(event)
-            self.listener.event(event)
 
-        ended = supervise(
-            WorkerJob(engine=self.engine, task=task, folder=folder.absolute()),
-            emit,
-            output=folder / store.OUTPUT_FILE,
-            limit_s=self.case_limit_s,
-            environment=self.environment,
-            interrupts=self.asked,
-        )
-        return collector, ended
+def _check_memory(
+    work: Work, cases: Sequence[Case], options: Options, listener: Listener, asked: Interrupts
+) -> Mapping[str, str]:
+    """Cases to skip, and why. A run goes on without the check where the need cannot be told: weights that are wrong
+    end their own cases."""
+    try:
+        survey = probe_memory(work.engine, cases, work.weights, asked)
+    except LtxbenchError as error:
+        listener.note(error.message)
+        return {}
+    if survey is None:
+        return {}
+    if options.skip_too_large:
+        return too_large(survey)
+    check(survey)
+    return {}
 
 
 def _script(engine: str) -> Script | None:
@@ -192,45 +202,3 @@ def _script(engine: str) -> Script | None:
     if engine != "mlx":
         raise UsageError(f"no engine {engine!r}", hint="There are mlx and scripted:FILE.")
     return None
-
-
-def _check_space(root: Path, cases: Sequence[Case]) -> None:
-    """Roughly: better told now than after the first hours."""
-    pixels = sum(case.width * case.height * case.frames for case in cases)
-    needed = SPARE_BYTES + int(VIDEO_BYTES_PER_PIXEL * pixels)
-    free = shutil.disk_usage(next(_existing(root))).free
-    if free < needed:
-        raise ResourceError(
-            f"{root}: {free >> 20:,} MiB are free, this run may need {needed >> 20:,} MiB",
-            hint="Free some space, or put the runs elsewhere with --runs.",
-        )
-
-
-def _check_memory(
-    engine: str, cases: Sequence[Case], weights: WeightFiles, listener: Listener, asked: Interrupts
-) -> None:
-    """A run goes on without the check where the need cannot be told: weights that are wrong end their own cases."""
-    try:
-        survey = probe_memory(engine, cases, weights, asked)
-    except LtxbenchError as error:
-        listener.note(error.message)
-        return
-    if survey is not None:
-        check(survey)
-
-
-def _existing(path: Path) -> Iterator[Path]:
-    return (folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
-
-
-def _in_order(matrix: Matrix, cases: Sequence[Case]) -> list[Case]:
-    names = {case.name for case in cases}
-    return [case for case in matrix.cases if case.name in names]
-
-
-def _sha256(text: str | None) -> str | None:
-    return None if text is None else hashlib.sha256(text.encode()).hexdigest()
-
-
-def _now() -> str:
-    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError
 
 from ltxbench.errors import UsageError
 from ltxbench.frozen import Frozen
+from ltxbench.run.conditions import Examination
 from ltxbench.run.memory_need import Survey
 from ltxbench.run.records import MatmulRate, Phase
 
@@ -24,7 +25,13 @@ Seconds = Annotated[float, Field(ge=0)]
 class Fault(StrEnum):
     RAISE = "raise"
     OUT_OF_MEMORY = "out-of-memory"
+    ALLOCATE = "allocate"
+    """Allocates, under a limit of this process's own, until there is no more."""
     NAN = "nan"
+    BLACK = "black"
+    """Decodes nothing but black; the phase does not matter."""
+    WATCHDOG = "watchdog"
+    """Ends as Metal ends a process whose work on the GPU took too long."""
     DISK_FULL = "disk-full"
     HANG = "hang"
     KILL = "kill"
@@ -33,6 +40,19 @@ class Fault(StrEnum):
     """Leaves a child behind that holds on to everything it inherited; the case itself goes on."""
     PRINT = "print"
     """Prints `amount` bytes; the case itself goes on."""
+
+
+class Picture(StrEnum):
+    """What the frames depend on besides the case."""
+
+    SEEDED = "seeded"
+    """On nothing else."""
+    UNSEEDED = "unseeded"
+    """Not even on the seed."""
+    CHANGING = "changing"
+    """On the process that makes them."""
+    STEPPED = "stepped"
+    """On whether the steps are timed."""
 
 
 class Failure(Frozen):
@@ -62,6 +82,9 @@ class CaseScript(Frozen):
     """Seconds of the other phases; 0.5 where not given."""
     memory: dict[Phase, Level] = {}
     failure: Failure | None = None
+    picture: Picture = Picture.SEEDED
+    repeated_share: Seconds = 1.0
+    """Of its time that a generation takes in a process that has made one before."""
     pace: Seconds = 0.0
     """Real seconds that a virtual one takes."""
     facts: dict[str, str | int | float | bool | None] = {}
@@ -74,6 +97,8 @@ class Script(Frozen):
     accelerator: str | None = None
     matmul: MatmulRate | None = None
     survey: Survey = Survey()
+    examination: Examination | None = None
+    """What the doctor is to have found."""
 
     @classmethod
     def load(cls, path: Path) -> Script:

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +24,14 @@ from ltxbench.measure.footprint import Footprint
 from ltxbench.run.engine import EnhanceJob, Generated, GenerateJob, InvalidOutput, MlxMemory, Recorder, SurveyJob
 from ltxbench.run.memory_need import Survey
 from ltxbench.run.records import DENOISING, MatmulRate, Phase
-from ltxbench.run.script import Fault, Level, Script
+from ltxbench.run.script import Fault, Level, Picture, Script
 
 WARMED_UP = (Phase.ENCODE, *DENOISING, Phase.DECODE)
+
+WATCHDOG_TEXT = (
+    "libc++abi: terminating due to uncaught exception of type std::runtime_error: [METAL] Command buffer execution "
+    "failed: Caused GPU Timeout Error (00000002:kIOGPUCommandBufferCallbackErrorTimeout)"
+)
 
 
 class ScriptedEngine:
@@ -39,6 +45,7 @@ class ScriptedEngine:
         self._level: Level | None = None
         self._peak_bytes = 0
         self._footprint_peak_bytes = 0
+        self._generations = 0
 
     def accelerator(self) -> str | None:
         return self._script.accelerator
@@ -90,6 +97,7 @@ class ScriptedEngine:
     def generate(self, job: GenerateJob, recorder: Recorder) -> Generated:
         case = job.case
         self._case = self._script.cases.get(case.name, self._script.default)
+        self._generations += 1
         recorder.facts(**{"engine": "scripted", **self._case.facts})
         for phase in _phases(case):
             if job.warm_up and phase in WARMED_UP:
@@ -99,7 +107,22 @@ class ScriptedEngine:
                     self._denoise(case, phase, recorder, warm=job.warm_up)
                 else:
                     self._spend(phase)
-        return Generated(frames=moving_gradient(case))
+        frames = self._frames(case, recorder)
+        failure = self._case.failure
+        if failure is not None and failure.kind is Fault.BLACK:
+            frames[:] = 0
+        return Generated(frames=frames)
+
+    def _frames(self, case: Case, recorder: Recorder) -> npt.NDArray[np.uint8]:
+        match self._case.picture:
+            case Picture.SEEDED:
+                return moving_gradient(case)
+            case Picture.UNSEEDED:
+                return moving_gradient(case.model_copy(update={"seed": 0}))
+            case Picture.CHANGING:
+                return moving_gradient(case) ^ np.uint8(os.getpid() & 0xFF) ^ np.uint8(self._generations & 1)
+            case Picture.STEPPED:
+                return moving_gradient(case) ^ np.uint8(recorder.stepped)
 
     def _warm_up(self, case: Case, phase: Phase, recorder: Recorder) -> None:
         with recorder.warm_up():
@@ -141,7 +164,7 @@ class ScriptedEngine:
 
     def _advance(self, duration_s: float) -> None:
         """Moves the clock, stopping wherever a tick is due."""
-        end_s = self._now_s + duration_s
+        end_s = self._now_s + duration_s * (self._case.repeated_share if self._generations > 1 else 1)
         while self._ticks:
             interval_s, callback = self._ticks[0]
             due_s = (math.floor(self._now_s / interval_s + 1e-9) + 1) * interval_s
@@ -165,6 +188,13 @@ class ScriptedEngine:
                 raise ValueError("scripted failure")
             case Fault.OUT_OF_MEMORY:
                 raise RuntimeError("[metal::malloc] Attempting to allocate 85899345920 bytes")
+            case Fault.ALLOCATE:
+                _allocate_until_there_is_no_more()
+            case Fault.WATCHDOG:
+                print(WATCHDOG_TEXT, file=sys.stderr, flush=True)
+                os.abort()
+            case Fault.BLACK:
+                pass  # shows in the frames
             case Fault.NAN:
                 raise InvalidOutput(f"the latent holds NaN after step {step}")
             case Fault.DISK_FULL:
@@ -184,6 +214,18 @@ class ScriptedEngine:
                 for _ in range(failure.amount // len(line)):
                     sys.stdout.write(line)
                 sys.stdout.flush()
+
+
+def _allocate_until_there_is_no_more() -> None:
+    """Raises MemoryError as the system's own allocator does."""
+    import resource
+
+    spare = 256 << 20
+    held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (held + spare, resource.RLIM_INFINITY))
+    blocks = []
+    while True:
+        blocks.append(np.ones(spare // 16, np.uint8))
 
 
 def _phases(case: Case) -> list[Phase]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -19,7 +20,7 @@ from pydantic import ValidationError
 
 from ltxbench.errors import ResultError
 from ltxbench.frozen import Frozen
-from ltxbench.run.files import make_folder, resource_errors, write_atomically
+from ltxbench.run.files import make_folder, resource_errors, sync, write_atomically
 from ltxbench.run.records import CHECK_ROUND, DENOISING, SCHEMA_VERSION, CaseRecord, Outcome, Phase, RunRecord
 from ltxbench.run.upgrades import upgrade
 
@@ -32,6 +33,8 @@ MEMORY_FILE = "memory.csv"
 OUTPUT_FILE = "output.txt"
 CASES = "cases"
 ENHANCE = "enhance"
+SUPERSEDED = "superseded"
+JOURNAL_FILE = "journal.jsonl"
 ROUND = "round-"
 LOSSLESS_SUFFIX = ".mkv"
 RECORD_LIMIT_BYTES = 64 << 20
@@ -160,6 +163,22 @@ def write_case(run: RunFolder, record: CaseRecord, memory_csv: bytes | None = No
     return RunFolder(run.path, run.record, in_order([*records, record]))
 
 
+def supersede(run: Path, name: str, number: int) -> Path | None:
+    """Puts what an attempt at a round left out of the way, so that it can be repeated; None where there was nothing."""
+    old = run / CASES / _plain_name(name, run) / f"{ROUND}{number}"
+    if not old.exists():
+        return None
+    folder = run / SUPERSEDED / name
+    make_folder(folder)
+    taken = {entry.name for entry in folder.iterdir()}
+    attempt = next(attempt for attempt in count(1) if f"{old.name}-{attempt}" not in taken)
+    with resource_errors(folder):
+        old.rename(folder / f"{old.name}-{attempt}")
+        sync(folder)
+        sync(old.parent)
+    return folder / f"{old.name}-{attempt}"
+
+
 def in_order(records: Iterable[CaseRecord]) -> tuple[CaseRecord, ...]:
     """By case in the matrix's order, then by round."""
     return tuple(sorted(records, key=lambda record: (record.number, record.round)))
@@ -178,11 +197,11 @@ def load(path: Path) -> RunFolder:
     """
     if not path.is_dir():
         raise ResultError(f"{path}: no such run", hint="`ltxbench bench MATRIX` makes one.")
-    record = _read(path / RUN_FILE, path, RunRecord)
+    record = read_record(path / RUN_FILE, path, RunRecord)
     records = []
     for number, case in enumerate(record.matrix.cases, start=1):
         for file, round_number in _round_files(path / CASES / _plain_name(case.name, path)):
-            found = _read(file, path, CaseRecord)
+            found = read_record(file, path, CaseRecord)
             if found.case != case or found.number != number or found.round != round_number:
                 raise ResultError(f"{file}: is not the record of case {case.name!r} as this run's matrix has it")
             records.append(found)
@@ -293,7 +312,8 @@ def _total(values: Any) -> float | None:
     return sum(known) if known else None
 
 
-def _read(path: Path, run: Path, kind: type[Record]) -> Record:
+def read_record(path: Path, run: Path, kind: type[Record]) -> Record:
+    """A record within `run`, upgraded to the current schema. Raises ResultError for whatever is wrong with it."""
     _inside(path, run)
     try:
         size = path.stat().st_size

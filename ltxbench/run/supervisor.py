@@ -13,14 +13,17 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import IO
 
 from ltxbench.errors import ResourceError
-from ltxbench.run.events import Emit, EventReader
+from ltxbench.frozen import Frozen
+from ltxbench.run.events import Emit, EventReader, PhaseEnded, PhaseStarted
 from ltxbench.run.files import resource_errors
 from ltxbench.run.interrupts import Interrupts
 from ltxbench.run.output import OutputLog
+from ltxbench.run.records import Phase
 from ltxbench.run.worker import WorkerJob
 
 GRACE_S = 15.0  # an interrupted child is inside an evaluation that it cannot leave halfway
@@ -42,6 +45,28 @@ class Ended:
     garbled: str | None
     """The first line on the event pipe that was no event."""
     output_tail: str
+    limit: Limit | None = None
+    """The one that it did not keep."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How long something may take."""
+
+    seconds: float
+    phase: Phase | None = None
+    """None: the whole job."""
+
+
+class PhaseLimits(Frozen):
+    """How long one stretch of a phase may take, in seconds."""
+
+    every_s: float | None = None
+    """Of any phase that is not named."""
+    named_s: dict[Phase, float] = {}
+
+    def of(self, phase: Phase) -> float | None:
+        return self.named_s.get(phase, self.every_s)
 
 
 def supervise(
@@ -50,23 +75,26 @@ def supervise(
     *,
     output: Path,
     limit_s: float | None = None,
+    phase_limits: PhaseLimits | None = None,
     environment: Mapping[str, str] | None = None,
     interrupts: Interrupts | None = None,
 ) -> Ended:
     """Runs `job` in a process group of its own and hands every event to `emit`; returns when the group is gone.
 
-    `environment` is added to this process's own. Past `limit_s` seconds the child is killed. Waits without spinning.
+    `environment` is added to this process's own. Past `limit_s` seconds, or a phase's own limit, the child is killed;
+    clocks that can be set play no part in it. Waits without spinning. The child ends when this process does.
     Raises ResourceError when its output cannot be written; whatever is raised, no process is left behind.
     """
     with OutputLog(output) as log, _Child(job, emit, log, environment or {}, interrupts) as child:
-        child.wait(limit_s)
+        child.wait(limit_s, phase_limits or PhaseLimits())
         return Ended(
             returncode=child.returncode,
             wall_s=child.ended_s - child.started_s,
-            timed_out=child.timed_out,
+            timed_out=child.limit is not None,
             interrupted=child.interrupted,
             garbled=child.reader.garbled,
             output_tail=log.tail,
+            limit=child.limit,
         )
 
 
@@ -84,15 +112,20 @@ class _Child:
         self._interrupts = interrupts
         self.reader = EventReader()
         self.returncode = 0
-        self.timed_out = self.interrupted = False
+        self.interrupted = False
+        self.limit: Limit | None = None
+        self._phase: Phase | None = None
+        self._phase_began_s = 0.0
         self._gone = False
         self._kill_at_s: float | None = None
         self._repeat_at_s: float | None = None
         with ExitStack() as stack:
             self._selector = stack.enter_context(selectors.DefaultSelector())
-            events, events_end = self._pipe(stack)
-            printed, printed_end = self._pipe(stack)
-            gone, self._gone_end = self._pipe(stack)
+            pipes = stack.enter_context(_Pipes())
+            events, events_end = pipes.open()
+            printed, printed_end = pipes.open()
+            gone, self._gone_end = pipes.open()
+            lifeline, _held = pipes.open()
             stdin = stack.enter_context(_readable(job.model_dump_json().encode()))
             self._open = {events: self._read_events, printed: self._log.write}
             for descriptor in (events, printed, gone):
@@ -104,28 +137,21 @@ class _Child:
             self.started_s = self.ended_s = time.monotonic()
             try:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-m", "ltxbench.run.worker", str(events_end)],
+                    [sys.executable, "-m", "ltxbench.run.worker", str(events_end), str(lifeline)],
                     stdin=stdin,
                     stdout=printed_end,
                     stderr=printed_end,
-                    pass_fds=(events_end,),
+                    pass_fds=(events_end, lifeline),
                     start_new_session=True,
                     env={**os.environ, **environment},
                 )
             except OSError as error:
                 raise ResourceError(f"no process can be started for a case ({error})") from error
-            for descriptor in (events_end, printed_end):
-                os.close(descriptor)
+            for descriptor in (events_end, printed_end, lifeline):
+                pipes.close(descriptor)
             self._waiter = threading.Thread(target=self._await_exit, name="child-waiter", daemon=True)
             self._waiter.start()
             self._stack = stack.pop_all()
-
-    @staticmethod
-    def _pipe(stack: ExitStack) -> tuple[int, int]:
-        ends = os.pipe()
-        for end in ends:
-            stack.callback(_close, end)
-        return ends
 
     def __enter__(self) -> _Child:
         return self
@@ -141,19 +167,21 @@ class _Child:
         self.ended_s = time.monotonic()
         os.write(self._gone_end, b"\0")
 
-    def wait(self, limit_s: float | None) -> None:
-        deadline_s = None if limit_s is None else self.started_s + limit_s
+    def wait(self, limit_s: float | None, phase_limits: PhaseLimits) -> None:
         while not self._gone:
+            limit, deadline_s = self._next_limit(limit_s, phase_limits)
             self._turn(_earliest(deadline_s, self._kill_at_s, self._repeat_at_s))
             now_s = time.monotonic()
             if self._repeat_at_s is not None and now_s >= self._repeat_at_s:
                 self._interrupt()
             if self._kill_at_s is not None and now_s >= self._kill_at_s:
                 self._signal_group(signal.SIGKILL)
-                self._kill_at_s = deadline_s = None
-            elif deadline_s is not None and now_s >= deadline_s:
-                deadline_s = None
-                self.timed_out = True
+                self._kill_at_s = self._repeat_at_s = limit_s = None
+                phase_limits = PhaseLimits()
+                continue
+            limit, deadline_s = self._next_limit(limit_s, phase_limits)  # what was just read may have ended the phase
+            if limit is not None and deadline_s is not None and now_s >= deadline_s:
+                self.limit, limit_s, phase_limits = limit, None, PhaseLimits()
                 self._process.send_signal(signal.SIGUSR1)  # faulthandler prints where it hangs
                 self._kill_at_s = _earliest(self._kill_at_s, now_s + TRACEBACK_S)
         self.returncode = self._process.returncode
@@ -161,6 +189,18 @@ class _Child:
         drained_s = time.monotonic() + DRAIN_S
         while self._open and time.monotonic() < drained_s:
             self._turn(drained_s)
+
+    def _next_limit(self, limit_s: float | None, phase_limits: PhaseLimits) -> tuple[Limit | None, float | None]:
+        """The limit that will be reached first, and when."""
+        limits = []
+        if limit_s is not None:
+            limits.append((self.started_s + limit_s, Limit(limit_s)))
+        if self._phase is not None and (phase_s := phase_limits.of(self._phase)) is not None:
+            limits.append((self._phase_began_s + phase_s, Limit(phase_s, self._phase)))
+        if not limits:
+            return None, None
+        deadline_s, limit = min(limits, key=itemgetter(0))
+        return limit, deadline_s
 
     def _turn(self, until_s: float | None) -> None:
         """Waits for whatever comes first, and deals with it."""
@@ -195,6 +235,10 @@ class _Child:
 
     def _read_events(self, data: bytes) -> None:
         for event in self.reader.feed(data):
+            if isinstance(event, PhaseStarted):
+                self._phase, self._phase_began_s = event.phase, time.monotonic()
+            elif isinstance(event, PhaseEnded):
+                self._phase = None
             self._emit(event)
 
     def _signal_group(self, number: signal.Signals) -> None:
@@ -217,6 +261,25 @@ def _earliest(*times_s: float | None) -> float | None:
     return min((time_s for time_s in times_s if time_s is not None), default=None)
 
 
-def _close(descriptor: int) -> None:
-    with suppress(OSError):
+class _Pipes:
+    """Ends of pipes, each closed exactly once: its number may long belong to another file."""
+
+    def __init__(self) -> None:
+        self._open: set[int] = set()
+
+    def open(self) -> tuple[int, int]:
+        """The reading and the writing end."""
+        ends = os.pipe()
+        self._open.update(ends)
+        return ends
+
+    def close(self, descriptor: int) -> None:
+        self._open.remove(descriptor)
         os.close(descriptor)
+
+    def __enter__(self) -> _Pipes:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        while self._open:
+            os.close(self._open.pop())

@@ -135,3 +135,19 @@ def frames_sha256(frames: Frames | Sequence[Frames]) -> str:
     digest = hashlib.sha256(f"{images.shape}".encode())
     digest.update(images.data)
     return digest.hexdigest()
+
+
+def frame_hashes(frames: Frames) -> tuple[str, ...]:
+    """Of each frame [H,W,3] by itself."""
+    return tuple(frames_sha256(image) for image in frames)
+
+
+def blank(frames: Frames) -> str | None:
+    """What every frame of [F,H,W,3] is, where all of them are one colour all over; None for a picture.
+
+    Stops at the first frame that shows anything, so that it costs next to nothing.
+    """
+    for image in frames:
+        if (image != image[0, 0]).any():
+            return None
+    return "black" if not frames.any() else "one colour all over"

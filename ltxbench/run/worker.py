@@ -1,8 +1,9 @@
 """The child process: runs one job and tells its parent everything over a pipe.
 
-    python -m ltxbench.run.worker DESCRIPTOR < job.json
+    python -m ltxbench.run.worker EVENTS [LIFELINE] < job.json
 
-What is printed belongs to the engine and its libraries; the events go to the file descriptor given.
+What is printed belongs to the engine and its libraries; the events go to the file descriptor EVENTS. LIFELINE is the
+reading end of a pipe that the parent holds: when it ends, so does this process, with all that it started.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ import resource
 import signal
 import sys
 import traceback
-from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
 from ltxbench.errors import LtxbenchError
 from ltxbench.frozen import Frozen
-from ltxbench.measure.footprint import Footprint, footprint_reader
+from ltxbench.measure.counters import Counters, grown_j, machine_counters
+from ltxbench.measure.footprint import footprint_reader
 from ltxbench.measure.memory import INTERVAL_S, MemorySampler
 from ltxbench.measure.recorder import CaseRecorder
 from ltxbench.run.engine import (
@@ -41,13 +42,23 @@ from ltxbench.run.events import (
     Hello,
     MatmulMeasured,
     MemorySurveyed,
+    MeterFound,
     PromptEnhanced,
     VideoWritten,
 )
 from ltxbench.run.files import disk_full
+from ltxbench.run.lifeline import end_with_the_parent
+from ltxbench.run.lossless import write_lossless
 from ltxbench.run.records import Outcome, Phase, VideoRecord
-from ltxbench.run.video import frames_sha256, write_video
+from ltxbench.run.store import LOSSLESS_SUFFIX
+from ltxbench.run.video import blank, frame_hashes, frames_sha256, write_video
 
+WATCHDOG_TEXTS = (
+    "caused gpu timeout error",
+    "kiogpucommandbuffercallbackerrortimeout",
+    "kiogpucommandbuffercallbackerrorimpactinginteractivity",
+)
+"""How Metal says that the system ended work on the GPU that took too long."""
 # How MLX and the drivers below it say that memory ran out; they have no exception type for it.
 OUT_OF_MEMORY_TEXTS = (
     "[metal::malloc]",
@@ -63,9 +74,12 @@ OUT_OF_MEMORY_TEXTS = (
 )
 
 
+REPEATED = "repeated"
+
+
 class WorkerJob(Frozen):
     engine: str
-    """`mlx`, or `scripted:FILE`."""
+    """`mlx`, `scripted:FILE`, or `repeated:` and one of these, which makes every video twice (run.repeated)."""
     task: EnhanceJob | GenerateJob | MatmulJob | SurveyJob | None = None
     """None: start the engine, say hello and end."""
     folder: Path
@@ -77,6 +91,8 @@ class WorkerJob(Frozen):
 def main() -> int:
     _prepare_for_the_worst()
     emit = EventWriter(int(sys.argv[1]))
+    if len(sys.argv) > 2:
+        end_with_the_parent(int(sys.argv[2]))
     job = WorkerJob.model_validate_json(sys.stdin.buffer.read())
     recorder: CaseRecorder | None = None
     try:
@@ -91,8 +107,12 @@ def main() -> int:
             return 0
         _state_libraries(engine, emit)
         footprint = engine.footprint if isinstance(engine, Simulated) else footprint_reader()
-        recorder = CaseRecorder(engine, emit, footprint, stepped=_instrumented(job.task))
-        _run(job, job.task, engine, recorder, emit, footprint)
+        counters = Counters() if isinstance(engine, Simulated) else machine_counters(engine.accelerator())
+        if counters.meter is not None:
+            emit(MeterFound(source=counters.meter.source, resolution_s=counters.meter.resolution_s))
+        recorder = CaseRecorder(engine, emit, footprint, stepped=_instrumented(job.task), counters=counters)
+        sampler = MemorySampler(engine, recorder, emit, footprint, job.interval_s, counters)
+        _run(job, job.task, engine, recorder, emit, sampler)
     except BaseException as error:  # noqa: BLE001 - whatever ended the job is its result
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # it may be repeated, and must not cut the account short
         told = failure(error, job.folder, recorder.current if recorder else None)
@@ -122,6 +142,10 @@ def make_engine(name: str) -> Engine:
         from ltxbench.run.scripted import ScriptedEngine
 
         return ScriptedEngine(Script.load(Path(argument)))
+    if kind == REPEATED:
+        from ltxbench.run.repeated import RepeatedEngine
+
+        return RepeatedEngine(make_engine(argument))
     from ltxbench.run.mlx_engine import MlxEngine
 
     return MlxEngine()
@@ -133,9 +157,8 @@ def _run(
     engine: Engine,
     recorder: CaseRecorder,
     emit: Emit,
-    footprint: Callable[[], Footprint],
+    sampler: MemorySampler,
 ) -> None:
-    sampler = MemorySampler(engine, recorder, emit, footprint, job.interval_s)
     with sampler.running() if _instrumented(task) else nullcontext():
         if isinstance(task, EnhanceJob):
             emit(PromptEnhanced(text=engine.enhance(task, recorder)))
@@ -143,7 +166,8 @@ def _run(
             export = partial(_export, task, recorder=recorder, emit=emit, folder=job.folder)
             export(engine.generate(task, recorder))
     recorder.close()
-    emit(Finished(mlx_peak_bytes=recorder.peak_bytes))
+    energy_j = grown_j(recorder.first_energy_j, recorder.last_energy_j)
+    emit(Finished(mlx_peak_bytes=recorder.peak_bytes, energy_j=energy_j))
 
 
 def _instrumented(task: EnhanceJob | GenerateJob) -> bool:
@@ -156,6 +180,8 @@ def _export(task: GenerateJob, generated: Generated, *, recorder: CaseRecorder, 
     expected = (case.frames, case.height, case.width, 3)
     if frames.shape != expected:
         raise InvalidOutput(f"the engine made frames of shape {frames.shape}, the case wants {expected}")
+    if (found := blank(frames)) is not None:
+        raise InvalidOutput(f"all {case.frames} frames are {found}, from frame 0 on")
     path = folder / f"{case.name}.mp4"
     with recorder.phase(Phase.EXPORT):
         write_video(path, frames, case.fps)
@@ -167,7 +193,15 @@ def _export(task: GenerateJob, generated: Generated, *, recorder: CaseRecorder, 
         fps=case.fps,
         size_bytes=path.stat().st_size,
         frames_sha256=frames_sha256(frames),
+        frame_sha256=frame_hashes(frames),
     )
+    if video.frames_sha256 in task.known_frames:
+        path.unlink()
+        video = video.model_copy(update={"file": None})
+    elif task.lossless:
+        lossless = path.with_suffix(LOSSLESS_SUFFIX)
+        write_lossless(lossless, frames, case.fps)
+        video = video.model_copy(update={"lossless": lossless.name})
     emit(VideoWritten(video=video))
 
 
@@ -190,6 +224,8 @@ def failure(error: BaseException, folder: Path, phase: Phase | None) -> Failed:
         return Failed(outcome=outcome, message=error.message, hint=error.hint, exit_code=error.exit_code, phase=phase)
     if is_out_of_memory(error):
         return Failed(outcome=Outcome.OUT_OF_MEMORY, message=str(error) or "out of memory", phase=phase)
+    if isinstance(error, RuntimeError) and tells_watchdog(str(error)):
+        return Failed(outcome=Outcome.WATCHDOG, message=str(error), phase=phase)
     return Failed(outcome=Outcome.FAILED, message=f"{type(error).__name__}: {error}", phase=phase)
 
 
@@ -197,6 +233,11 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError):
         return True
     return isinstance(error, RuntimeError | ValueError) and tells_out_of_memory(str(error))
+
+
+def tells_watchdog(text: str) -> bool:
+    lowered = text.lower()
+    return any(known in lowered for known in WATCHDOG_TEXTS)
 
 
 def tells_out_of_memory(text: str) -> bool:

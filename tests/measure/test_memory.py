@@ -35,7 +35,7 @@ def test_a_sample_carries_its_time_its_phase_and_every_counter(parts):
         sampler.sample()
     sampler.flush()
     (batch,) = sampled(events)
-    assert batch.samples == ((0.0, None, 1, 2, 3, 7), (0.5, Phase.DENOISE_1, 4, 2, 0, 7))
+    assert batch.samples == ((0.0, None, 1, 2, 3, 7, None), (0.5, Phase.DENOISE_1, 4, 2, 0, 7, None))
     assert (batch.footprint_peak_bytes, batch.footprint_peak_source) == (9, "ever")
 
 

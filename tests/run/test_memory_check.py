@@ -7,9 +7,10 @@ import pytest
 from ltxbench.errors import ResourceError
 from ltxbench.run.listener import Listener
 from ltxbench.run.memory_need import CaseNeed, Survey
+from ltxbench.run.options import Options
 from ltxbench.run.probe import probe_memory
 from ltxbench.run.records import Outcome, Phase
-from ltxbench.run.runner import run_matrix
+from ltxbench.run.runner import Work, run_matrix
 from ltxbench.run.script import Script
 from tests.run.conftest import NO_WEIGHTS
 
@@ -34,8 +35,8 @@ class Notes(Listener):
 def go(tmp_path, matrix, scripted):
     def run(*names: str, **options):
         chosen = [case for case in matrix.cases if case.name in names]
-        root = tmp_path / "runs"
-        return run_matrix(matrix, chosen, NO_WEIGHTS, root=root, engine=scripted(Script(survey=SURVEY)), **options)
+        work = Work(matrix, chosen, NO_WEIGHTS, tmp_path / "runs", scripted(Script(survey=SURVEY)))
+        return run_matrix(work, Options(**options))
 
     return run
 
@@ -54,6 +55,12 @@ def test_the_check_can_be_left_out(go):
     assert [record.outcome for record in go("b", memory_check=False).cases] == [Outcome.OK]
 
 
+def test_cases_that_do_not_fit_are_skipped_where_that_is_asked_for(go):
+    run = go("a", "b", skip_too_large=True)
+    assert [record.outcome for record in run.cases] == [Outcome.OK, Outcome.SKIPPED]
+    assert "needs about" in run.cases[1].failure.message
+
+
 def test_the_need_is_asked_of_a_worker(scripted, matrix):
     assert probe_memory(scripted(Script(survey=SURVEY)), matrix.cases, NO_WEIGHTS) == SURVEY
     assert probe_memory(scripted(Script(survey=SURVEY)), matrix.cases[:1], NO_WEIGHTS) == SURVEY.model_copy(
@@ -63,7 +70,8 @@ def test_the_need_is_asked_of_a_worker(scripted, matrix):
 
 def test_weights_that_cannot_be_opened_are_a_note_and_their_cases_tell_the_rest(tmp_path, matrix):
     notes = Notes()
-    run = run_matrix(matrix, matrix.cases[:1], NO_WEIGHTS, root=tmp_path / "runs", listener=notes)
+    work = Work(matrix, matrix.cases[:1], NO_WEIGHTS, tmp_path / "runs")
+    run = run_matrix(work, Options(doctor=False), notes)
     assert "the memory needed was not estimated" in notes.notes[0]
     assert run.cases[0].outcome is Outcome.FAILED
     assert "have no file for" in str(run.cases[0].failure)

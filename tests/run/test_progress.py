@@ -33,9 +33,9 @@ def step(stage=1, index=0, step_s=2.0) -> StepRecord:
 
 def play(progress: Progress, matrix) -> None:
     with progress:
-        progress.run_started(RunFolder(Path("runs/small/1"), run_record(matrix)), matrix.cases)
+        progress.run_started(RunFolder(Path("runs/small/1"), run_record(matrix)), [(case, 1) for case in matrix.cases])
         for case in matrix.cases:
-            progress.case_started(case)
+            progress.case_started(case, 1)
             for phase in (Phase.LOAD, Phase.DENOISE_1):
                 progress.event(PhaseStarted(phase=phase, start_s=0))
                 progress.event(PhaseEnded(record=PhaseRecord(phase=phase, start_s=0, duration_s=1)))
@@ -61,8 +61,8 @@ def test_on_a_terminal_the_bar_names_case_phase_step_and_the_time_left(matrix):
     text = io.StringIO()
     progress = Progress(Console(file=text, width=120, force_terminal=True))
     with progress:
-        progress.run_started(RunFolder(Path("runs/small/1"), run_record(matrix)), matrix.cases)
-        progress.case_started(matrix.cases[0])
+        progress.run_started(RunFolder(Path("runs/small/1"), run_record(matrix)), [(case, 1) for case in matrix.cases])
+        progress.case_started(matrix.cases[0], 1)
         progress.event(PhaseStarted(phase=Phase.DENOISE_1, start_s=0))
         progress.event(StepEnded(record=step()))
         progress._bar.refresh()

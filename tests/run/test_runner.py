@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from ltxbench.errors import LtxbenchError, ResourceError, UsageError
-from ltxbench.run import runner, store
+from ltxbench.run import runner, session, store
 from ltxbench.run.listener import Listener
+from ltxbench.run.options import Options
 from ltxbench.run.probe import probe_engine, probe_matmul
 from ltxbench.run.records import MatmulRate, Outcome, Phase
-from ltxbench.run.runner import run_matrix
+from ltxbench.run.runner import Work, run_matrix
 from ltxbench.run.script import CaseScript, Failure, Fault, Script
 from tests.run.conftest import NO_WEIGHTS
 
@@ -29,8 +30,8 @@ class Told(Listener):
     def note(self, text):
         self.notes.append(text)
 
-    def run_started(self, run, cases):
-        self.told.append(f"run of {len(cases)}")
+    def run_started(self, run, rounds):
+        self.told.append(f"run of {len(rounds)}")
 
     def enhancement_started(self):
         self.told.append("enhancing")
@@ -38,7 +39,7 @@ class Told(Listener):
     def enhancement_ended(self, text):
         self.told.append(f"enhanced: {text}")
 
-    def case_started(self, case):
+    def case_started(self, case, round_number):
         self.told.append(f"{case.name} started")
 
     def case_ended(self, record):
@@ -47,9 +48,10 @@ class Told(Listener):
 
 @pytest.fixture
 def go(tmp_path, matrix, scripted):
-    def run(script: Script, matrix=matrix, cases=None, **options) -> store.RunFolder:
+    def run(script: Script, matrix=matrix, cases=None, listener=None, **options) -> store.RunFolder:
         chosen = matrix.cases if cases is None else cases
-        return run_matrix(matrix, chosen, NO_WEIGHTS, root=tmp_path / "runs", engine=scripted(script), **options)
+        work = Work(matrix, chosen, NO_WEIGHTS, tmp_path / "runs", scripted(script))
+        return run_matrix(work, Options(**options), listener)
 
     return run
 
@@ -145,9 +147,9 @@ def test_a_rate_that_cannot_be_measured_is_noted_and_the_run_goes_on(matrix, tmp
         raise LtxbenchError("the machine's rate of matrix products was not measured: killed by signal 9")
 
     monkeypatch.setattr(runner, "probe_engine", lambda *_: "GPU")
-    monkeypatch.setattr(runner, "probe_matmul", fail)
+    monkeypatch.setattr(session, "probe_matmul", fail)
     told = Told()
-    run = run_matrix(matrix, (), NO_WEIGHTS, root=tmp_path / "runs", listener=told)
+    run = run_matrix(Work(matrix, (), NO_WEIGHTS, tmp_path / "runs"), Options(doctor=False), told)
     assert run.record.matmul is None
     assert told.notes == ["the machine's rate of matrix products was not measured: killed by signal 9"]
 
@@ -160,7 +162,7 @@ def test_an_engine_that_does_not_start_tells_why():
 @pytest.mark.parametrize("engine", ["torch", "scripted", "scripted:missing.json"])
 def test_an_unknown_engine_or_script_is_refused_before_anything_runs(matrix, tmp_path, engine):
     with pytest.raises(UsageError):
-        run_matrix(matrix, matrix.cases, NO_WEIGHTS, root=tmp_path / "runs", engine=engine)
+        run_matrix(Work(matrix, matrix.cases, NO_WEIGHTS, tmp_path / "runs", engine))
     assert not (tmp_path / "runs").exists()
 
 
@@ -169,23 +171,25 @@ import sys
 from pathlib import Path
 from ltxbench.errors import LtxbenchError
 from ltxbench.matrix.case import Matrix
-from ltxbench.run import runner
+from ltxbench.run import runner, space
 from ltxbench.run.listener import Listener
 from tests.run.conftest import NO_WEIGHTS
 
 class Loud(Listener):
-    def case_started(self, case):
+    def case_started(self, case, round_number):
         print(case.name, flush=True)
 
     def event(self, event):
         print(event.event, flush=True)
 
 folder = Path(sys.argv[1])
-runner.SPARE_BYTES = runner.VIDEO_BYTES_PER_PIXEL = 0
+space.SPARE_BYTES = space.ROUND_BYTES = space.VIDEO_BYTES_PER_PIXEL = 0
+space.lossless_video.BYTES_PER_PIXEL = 0
 matrix = Matrix.model_validate_json((folder / "matrix.json").read_text())
 try:
     engine = f"scripted:{folder}/script.json"
-    runner.run_matrix(matrix, matrix.cases, NO_WEIGHTS, root=Path(sys.argv[2]), engine=engine, listener=Loud())
+    work = runner.Work(matrix, matrix.cases, NO_WEIGHTS, Path(sys.argv[2]), engine)
+    runner.run_matrix(work, listener=Loud())
 except LtxbenchError as error:
     sys.exit(f"{type(error).__name__}: {error.message}")
 """
