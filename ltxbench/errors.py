@@ -9,7 +9,8 @@ LtxbenchError                  1  a failure that has no code of its own
 ├── InvalidMeasurement         7  the cases finished, but the figures cannot be trusted
 ├── Regression                 8  a comparison found a change for the worse
 ├── Busy                       9  another benchmark holds this machine
-└── ResultError               10  a stored result is missing, torn or of a newer schema
+├── ResultError               10  a stored result is missing, torn or of a newer schema
+└── Stale                     11  a page, or a part of a document that is generated, is not what its source gives
 
 130 is an interrupted run (128 + SIGINT), as shells report it.
 
@@ -86,3 +87,7 @@ class Busy(LtxbenchError):
 
 class ResultError(LtxbenchError):
     exit_code = 10
+
+
+class Stale(LtxbenchError):
+    exit_code = 11

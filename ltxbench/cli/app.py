@@ -6,13 +6,17 @@ import sys
 
 import typer
 
+from ltxbench.cli.audit import audit
 from ltxbench.cli.bench import bench
 from ltxbench.cli.compare import compare
-from ltxbench.cli.importing import app as importing_app
+from ltxbench.cli.docs import docs
 from ltxbench.cli.doctor import doctor
+from ltxbench.cli.export import export
+from ltxbench.cli.importing import app as importing_app
 from ltxbench.cli.matrix import app as matrix_app
 from ltxbench.cli.models import app as models_app
 from ltxbench.cli.module import module
+from ltxbench.cli.quality import quality
 from ltxbench.cli.report import report
 from ltxbench.cli.simulate import simulate
 from ltxbench.errors import INTERRUPTED, LtxbenchError
@@ -27,7 +31,11 @@ app = typer.Typer(
 )
 app.command()(bench)
 app.command()(report)
+app.command()(export)
+app.command()(docs)
+app.command()(audit)
 app.command()(compare)
+app.command()(quality)
 app.command()(simulate)
 app.add_typer(matrix_app, name="matrix", help="Check and show matrix files.")
 app.add_typer(importing_app, name="import", help="Read figures that were measured elsewhere.")

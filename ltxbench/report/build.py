@@ -5,84 +5,130 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
-from ltxbench.matrix import Case, argument, reproduce_command, twin
+from ltxbench.matrix import Case, argument, reproduce_command
 from ltxbench.report import format as fmt
 from ltxbench.report.arithmetic import arithmetic, arithmetic_definitions
-from ltxbench.report.compare import compare_with_twin
-from ltxbench.report.figures import PHASE_TITLES, finished, outcome_title
-from ltxbench.report.grids import stills, videos
-from ltxbench.report.page import CaseDetail, Definition, Failure, Media, Page, Plot, Remark, Section
-from ltxbench.report.profile import profile
-from ltxbench.report.recommend import recommendation
-from ltxbench.report.results import Results
-from ltxbench.report.tables import (
-    WARNED,
-    anchor,
+from ltxbench.report.badges import Badges, Finding
+from ltxbench.report.compare import compare_with_twins
+from ltxbench.report.costs import (
+    energy,
+    energy_definitions,
     memory,
     memory_definitions,
-    performance,
-    performance_definitions,
-    resolution,
+    step_definitions,
+    steps,
     time_definitions,
     times,
 )
+from ltxbench.report.figures import PHASE_TITLES, finished, outcome_title
+from ltxbench.report.grids import stills, videos
+from ltxbench.report.imported import imported
+from ltxbench.report.page import (
+    CaseDetail,
+    Definition,
+    Failure,
+    Media,
+    Page,
+    Plot,
+    Remark,
+    Section,
+    TwinComparison,
+)
+from ltxbench.report.profile import profile
+from ltxbench.report.quality import findings as found_in
+from ltxbench.report.quality import quality, quality_definitions
+from ltxbench.report.recommend import recommendation
+from ltxbench.report.results import Results
+from ltxbench.report.tables import WARNED, anchor, performance, performance_definitions, resolution
+from ltxbench.report.trust import folded_case, trust
 from ltxbench.run.records import CaseRecord, Machine, RunRecord
 from ltxbench.weights.files import FROM_DISK
 
 SHARED_BY_DEFAULT = {name: field.default for name, field in Case.model_fields.items() if not field.is_required()}
 RANDOM_NOTE = "Random weights: measured times and memory, meaningless pictures."
-SINGLE_SAMPLE = (
-    "Each case ran once: differences of a few percent may be chance. "
-    "Only time and memory are compared; judge the pictures by eye."
-)
+PICTURES_BY_EYE = "Only time and memory are compared; judge the pictures by eye."
+SINGLE_SAMPLE = f"Each case ran once: differences of a few percent may be chance. {PICTURES_BY_EYE}"
+UNKNOWN = "unknown"
 
 
-def build(results: Results, media: Mapping[str, Media], plots: Sequence[Plot]) -> Page:
-    """media: by the case's name; a case without an entry has nothing to look at."""
+def build(
+    results: Results,
+    media: Mapping[str, Media],
+    plots: Sequence[Plot],
+    *,
+    folder: str | None = None,
+    findings: Mapping[str, Sequence[Finding]] | None = None,
+) -> Page:
+    """media: by the case's name; a case without an entry has nothing to look at.
+
+    folder: name of the page's folder, the matrix's unless given
+    findings: what stands out in the pictures, by the case's name; found here unless given
+    """
     run, matrix = results.run, results.run.matrix
-    records = {record.case.name: record for record in results.records}
+    badges = Badges(results, found_in(results) if findings is None else findings)
+    twins = results.once("twins", lambda: compare_with_twins(results))
     shared = _shared(results)
     return Page(
         title=f"{matrix.title}, {run.weights.kind} weights" if is_random(run) else matrix.title,
         synthetic=_synthetic(run),
         table_note=RANDOM_NOTE if is_random(run) else None,
         unfinished=_unfinished(results),
+        imported=imported(run),
+        trust=trust(results, badges),
         prompt=matrix.prompt,
         enhanced=run.conditioning if matrix.enhance else None,
         flags=_flags(results),
-        performance=performance(results),
-        performance_definitions=performance_definitions(),
+        performance=performance(results, badges),
+        performance_definitions=performance_definitions(results),
         remarks=_remarks(results),
-        recommendation=recommendation(results),
-        caveat=SINGLE_SAMPLE,
+        recommendation=results.once("recommendation", lambda: recommendation(results)),
+        caveat=_caveat(results),
         hardware=hardware(results),
         times=times(results),
         time_definitions=time_definitions(results),
+        steps=steps(results),
+        step_definitions=step_definitions(results),
         memory=memory(results),
         memory_definitions=memory_definitions(results),
+        energy=(energy_table := energy(results)),
+        energy_definitions=energy_definitions(results) if energy_table is not None else (),
         arithmetic=arithmetic(results),
         arithmetic_definitions=arithmetic_definitions(results),
+        quality=quality(results),
+        quality_definitions=quality_definitions(),
         videos=videos(results, media),
         stills=stills(results, media),
         plots=tuple(plots),
         sections=tuple(Section(section.title, section.body) for section in matrix.sections),
         cases=tuple(
-            _detail(run, record, records, shared, media.get(name, Media())) for name, record in records.items()
+            _detail(results, record, badges, twins.get(record.case.name), shared, media.get(record.case.name, Media()))
+            for record in results.records
         ),
-        commands=_commands(run),
+        commands=_commands(run, folder or run.matrix.name),
         provenance=_provenance(run),
     )
 
 
 def hardware(results: Results) -> str:
     """`Apple M3 Max, 96.0 GiB memory, macOS 15.1, GPU Apple M3 Max; MLX 0.32.4, Python 3.12.4`."""
-    machine = results.run.machine
+    run, machine = results.run, results.run.machine
     computes = f"GPU {machine.accelerator}" if machine.accelerator else f"CPU with {machine.cpu_cores} cores"
+    if run.imported is not None:
+        return f"{_known(machine)}, as the source states it."
     blas = sorted({str(value) for record in results.records if (value := record.facts.get("blas")) is not None})
     if blas and not machine.accelerator:
         computes += f", BLAS {' and '.join(blas)}"
     parts = [machine.chip, f"{fmt.gib(machine.memory_bytes)} of memory", f"{machine.os} ({machine.arch})", computes]
     return f"{', '.join(parts)}. {_versions(machine)}."
+
+
+def _known(machine: Machine) -> str:
+    parts = [machine.accelerator or machine.chip]
+    if machine.memory_bytes is not None:
+        parts.append(f"{fmt.gib(machine.memory_bytes)} of memory")
+    if machine.os not in ("", UNKNOWN):
+        parts.append(machine.os)
+    return ", ".join(parts)
 
 
 def _versions(machine: Machine) -> str:
@@ -161,11 +207,25 @@ def _listed(results: Results) -> list[tuple[int, Case]]:
     return sorted([*ran, *results.not_run], key=lambda pair: pair[0])
 
 
+def _caveat(results: Results) -> str:
+    counts = [len(results.rounds_of(record.case.name)) for record in results.records]
+    if all(count < 2 for count in counts):
+        return SINGLE_SAMPLE
+    fewest, most = min(counts), max(counts)
+    rounds = f"{most}" if fewest == most else f"{fewest} to {most}"
+    return f"Times are medians of {rounds} rounds. {PICTURES_BY_EYE}"
+
+
 def _detail(
-    run: RunRecord, record: CaseRecord, records: Mapping[str, CaseRecord], shared: frozenset[str], media: Media
+    results: Results,
+    record: CaseRecord,
+    badges: Badges,
+    twin: TwinComparison | None,
+    shared: frozenset[str],
+    media: Media,
 ) -> CaseDetail:
-    case = record.case
-    other = twin(case, run.matrix.cases)
+    run, case = results.run, record.case
+    published = run.imported.as_published.get(case.name, {}) if run.imported is not None else {}
     return CaseDetail(
         heading=f"{record.number}. {case.title}",
         anchor=anchor(case),
@@ -177,8 +237,12 @@ def _detail(
         media=media,
         alt=f"Frame of {case.title}",
         caption=_caption(record),
-        profile=profile(record, run.matmul),
-        twin=compare_with_twin(record, records.get(other.name) if other is not None else None),
+        profile=results.once(f"profile {case.name}", lambda: profile(record, run.matmul)),
+        twin=twin,
+        verdict=badges.line(case.name),
+        why=badges.sentence(case.name, everything=True),
+        rounds=folded_case(results, case.name),
+        as_published=tuple(Definition(name, words) for name, words in published.items()),
     )
 
 
@@ -247,23 +311,24 @@ def _caption(record: CaseRecord) -> str:
     return f"{video.width}x{video.height}, {frames} at {video.fps} fps, {fmt.size(video.size_bytes)}"
 
 
-def _commands(run: RunRecord) -> str:
-    name = shlex.quote(run.matrix.name)
+def _commands(run: RunRecord, folder: str) -> str:
+    """How the page came about. One in a folder of another name than its matrix's is made from the run's own."""
+    name = shlex.quote(folder)
+    report = ("# this page alone, from the stored results", f"make report MATRIX={name}")
+    if run.imported is not None:
+        return "\n".join(report)
     bench = f"make bench MATRIX={shlex.quote(argument(run.matrix))}"
     weights, *options = _weights(run)
     if weights != "tiny":
         bench += f" WEIGHTS={shlex.quote(weights)}"
-    if options:
-        bench += f" ARGS={shlex.join(options)}"
-    return "\n".join(
-        (
-            "# everything: run the cases, then write this page",
-            bench,
-            "",
-            "# this page alone, from the stored results",
-            f"make report MATRIX={name}",
-        )
-    )
+    lines = ["# everything: run the cases, then write this page"]
+    if folder != run.matrix.name:
+        options.append("--no-report")
+        show = f"ltxbench report {shlex.quote(run.matrix.name)} --run latest --as {name}"
+        lines += [f"{bench} ARGS={shlex.quote(shlex.join(options))}", show]
+    else:
+        lines.append(bench + (f" ARGS={shlex.quote(shlex.join(options))}" if options else ""))
+    return "\n".join((*lines, "", *report))
 
 
 def _weights(run: RunRecord) -> tuple[str, ...]:

@@ -2,47 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from ltxbench.matrix import twin
 from ltxbench.report import format as fmt
-from ltxbench.report.figures import finished, stage_steps, warm_mean_s
-from ltxbench.report.page import Cell, Column, Table, TwinComparison
+from ltxbench.report.badges import badge, closed, doubts
+from ltxbench.report.figures import finished
+from ltxbench.report.measured import Measured, measure
+from ltxbench.report.page import Cell, Column, Remark, Table, TwinComparison
+from ltxbench.report.quality import beside_twin
+from ltxbench.report.results import Results
 from ltxbench.report.tables import anchor
 from ltxbench.run.records import CaseRecord
+from ltxbench.trust.comparison import CaseComparison, MetricComparison, Result, compare_pairs
 
-REMARK = (
-    "One sample of each: a difference of a few percent may be chance, heat or whatever else the machine was doing. "
-    "How the pictures differ is not part of this table."
-)
+PICTURES = "How the pictures differ is not part of this table."
 
 
-def compare_with_twin(record: CaseRecord, twin: CaseRecord | None) -> TwinComparison | None:
-    """None unless both cases finished."""
-    if twin is None or not (finished(record) and finished(twin)):
-        return None
-    this, other = record.case.quantization.value, twin.case.quantization.value
+def compare_with_twins(results: Results) -> Mapping[str, TwinComparison]:
+    """By the quantized case's name; only where both cases finished. All comparisons of a page share one error rate."""
+    records = {record.case.name: record for record in results.records if finished(record)}
+    pairs: list[tuple[str, str]] = []
+    for name, record in records.items():
+        other = twin(record.case, results.run.matrix.cases)
+        if other is not None and other.name in records:
+            pairs.append((other.name, name))
+    compared = compare_pairs(results.stored, pairs) if pairs else ()
+    return {
+        new: _written(results, records[old], records[new], found)
+        for (old, new), found in zip(pairs, compared, strict=True)
+    }
+
+
+def _written(results: Results, old: CaseRecord, new: CaseRecord, found: CaseComparison) -> TwinComparison:
     columns = (
         Column("Figure"),
-        Column(f"{other} (#{twin.number})", numeric=True),
-        Column(f"{this} (#{record.number})", numeric=True),
+        Column(f"{old.case.quantization.value} (#{old.number})", numeric=True),
+        Column(f"{new.case.quantization.value} (#{new.number})", numeric=True),
         Column("Difference", numeric=True),
+        Column("Answer"),
     )
-    new, old = record.memory, twin.memory
-    rows = [
-        _row("Mean memory while denoising", old.mlx_mean_denoising_bytes, new.mlx_mean_denoising_bytes, fmt.gib),
-        _row("Peak memory, loading included", old.mlx_peak_bytes, new.mlx_peak_bytes, fmt.gib),
-        _row("Peak of the process", old.footprint_peak_bytes, new.footprint_peak_bytes, fmt.gib),
-    ]
-    for stage in record.case.stages:
-        title = f"Mean step, stage {stage.index}" if record.case.two_stage else "Mean step"
-        before, after = (warm_mean_s(stage_steps(side, stage.index)) for side in (twin, record))
-        rows.append(_row(title, before, after, fmt.seconds))
+    before, after = measure(results, old), measure(results, new)
+    rows = [_memory(title, value(before), value(after)) for title, value in _MEMORY]
     rows += [
-        _row("Generation", twin.times.generation_s, record.times.generation_s, fmt.seconds),
-        _row("Load, quantizing included", twin.times.load_s, record.times.load_s, fmt.seconds),
+        (
+            Cell(_title(metric)),
+            Cell(fmt.seconds(metric.old_s)),
+            Cell(fmt.seconds(metric.new_s)),
+            Cell(fmt.change(metric.new_s, metric.old_s)),
+            Cell(answer(metric)),
+        )
+        for metric in found.metrics
+        if metric.result is not Result.MISSING
     ]
-    return TwinComparison(f"#{twin.number} {twin.case.title}", anchor(twin.case), Table(columns, tuple(rows)), REMARK)
+    answers = tuple(
+        Remark(f"{_title(metric)}, {answer(metric)}", closed(metric.sentence))
+        for metric in found.metrics
+        if metric.result is not Result.MISSING
+    )
+    remarks = [f"#{side.number}: {text}." for side in (old, new) if (text := doubts(results, side.case.name))]
+    remarks += [f"The run: {badge(reason)}." for reason in results.verdict.reasons]
+    return TwinComparison(
+        f"#{old.number} {old.case.title}",
+        anchor(old.case),
+        Table(columns, tuple(rows)),
+        answers,
+        (*remarks, beside_twin(results, new.case.name) or PICTURES),
+    )
 
 
-def _row(title: str, old: float | None, new: float | None, written: Callable[[float | None], str]) -> tuple[Cell, ...]:
-    return Cell(title), Cell(written(old)), Cell(written(new)), Cell(fmt.change(new, old))
+def answer(metric: MetricComparison) -> str:
+    """`slower`, `same within 3%`, `inconclusive`."""
+    if metric.result is Result.SAME and metric.statistics is not None:
+        return f"same within {metric.statistics.threshold:.0%}"
+    return metric.result.value
+
+
+def _title(metric: MetricComparison) -> str:
+    words = {"load": "load, quantizing included", "step": "warm step"}.get(metric.title, metric.title)
+    if words.startswith("step, stage"):
+        words = f"warm {words}"
+    return words[:1].upper() + words[1:]
+
+
+def _memory(title: str, old: float | None, new: float | None) -> tuple[Cell, ...]:
+    return Cell(title), Cell(fmt.gib(old)), Cell(fmt.gib(new)), Cell(fmt.change(new, old)), Cell("")
+
+
+_MEMORY: tuple[tuple[str, Callable[[Measured], float | None]], ...] = (
+    ("Mean memory while denoising", lambda case: case.mean_bytes),
+    ("Peak memory, loading included", lambda case: case.peak_bytes),
+    ("Peak of the process", lambda case: case.highest(lambda record: record.memory.footprint_peak_bytes)),
+)

@@ -1,89 +1,84 @@
-"""The report's folder: README.md, plots/, frames/, and run/, a verbatim copy of the run it shows."""
+"""The report's folder: README.md, index.html, what they show, and run/, a verbatim copy of the run."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+from ltxbench.report import manifest, pictures
 from ltxbench.report import results as stored
-from ltxbench.report import stills
 from ltxbench.report.build import build
-from ltxbench.report.page import Media
+from ltxbench.report.html import write_page
+from ltxbench.report.manifest import Manifest, Options, Sources
 from ltxbench.report.plots import draw_all
 from ltxbench.report.render import render
 from ltxbench.run import store
-from ltxbench.run.files import make_folder, resource_errors, write_atomically
+from ltxbench.run.files import make_folder, resource_errors
 from ltxbench.run.store import RunFolder
 
 PAGE = "README.md"
 RUN = "run"
 PLOTS = "plots"
 FRAMES = "frames"
-WRITTEN = ".written-by-ltxbench"
-"""Lists what the last report wrote, one path a line: the next one removes those files and no others."""
 
 
-def write(run: RunFolder, destination: Path) -> Path:
+def write(run: RunFolder, destination: Path, options: Options | None = None) -> Path:
     """Makes the page of a stored run and returns its path. Runs nothing; the same run gives the same bytes.
 
+    options: those of the page that is there unless given
     Everything is rendered beside `destination` first: when that fails, the page that was there stays as it was.
     Raises ResultError when the run cannot be read, ResourceError when the folder cannot be written.
     """
     make_folder(destination)
-    with resource_errors(destination):
-        staging = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", suffix=".tmp", dir=destination.parent))
-        try:
-            _render(run, staging)
-            store.publish(run.path, destination / RUN)
-            _replace(staging, destination)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
+    with _staging(destination) as staging:
+        previous = manifest.read(destination)
+        kept = previous.options if options is None else options
+        sources = render_into(run, staging, destination.name, kept)
+        store.publish(run.path, destination / RUN)
+        _replace(staging, destination, previous, Manifest(kept), sources)
     return destination / PAGE
 
 
-def _render(run: RunFolder, folder: Path) -> None:
+def render_into(run: RunFolder, folder: Path, name: str, options: Options, *, draw: bool = True) -> Sources:
+    """The page and all it shows, but the run itself.
+
+    name: of the folder it is for, as the commands on the page write it
+    draw: without, pictures are left out, and only what they are made from is collected
+    """
     results = stored.read(run)
-    media: dict[str, Media] = {}
-    for record in results.records:
-        name = record.case.name
-        video = run.video_path(name)
-        if video is not None:
-            link = f"{RUN}/{video.relative_to(run.path).as_posix()}"
-            wanted, mark = run.record.matrix.stills, stills.mark_of(run.record.weights)
-            media[name] = stills.extract(video, link, name, wanted, folder / FRAMES, mark=mark)
-    plots = draw_all(results, folder / PLOTS)
-    (folder / PAGE).write_text(render(build(results, media, plots)), encoding="utf-8", newline="\n")
+    sources = Sources()
+    shown = pictures.take(run, results, folder / FRAMES, RUN, sources, draw=draw)
+    plots = draw_all(results, folder / PLOTS, sources, draw=draw)
+    page = replace(build(results, shown.media, plots, folder=name), contact_sheet=shown.sheet)
+    (folder / PAGE).write_text(render(page, base_url=options.base_url), encoding="utf-8", newline="\n")
+    write_page(run, results, folder, name=name)
+    return sources
 
 
-def _replace(staging: Path, destination: Path) -> None:
+@contextmanager
+def _staging(destination: Path) -> Iterator[Path]:
+    with resource_errors(destination):
+        folder = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", suffix=".tmp", dir=destination.parent))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _replace(staging: Path, destination: Path, previous: Manifest, fresh: Manifest, sources: Sources) -> None:
     """Moves the files in, the page last, then removes what only the previous report had."""
-    fresh = sorted(path.relative_to(staging).as_posix() for path in staging.rglob("*") if path.is_file())
-    previous = _previous(destination)
+    names = sorted(path.relative_to(staging).as_posix() for path in staging.rglob("*") if path.is_file())
+    files = {name: manifest.entry(staging / name, name, sources) for name in names}
     # Named before they are there: whatever an interruption leaves behind is still known as ours.
-    _note(destination, {*fresh, *previous})
-    for name in sorted(fresh, key=lambda name: name == PAGE):
+    manifest.write(destination, replace(fresh, files={**previous.files, **files}))
+    for name in sorted(names, key=lambda name: name == PAGE):
         target = destination / name
         target.parent.mkdir(parents=True, exist_ok=True)
         (staging / name).replace(target)
-    for name in previous - set(fresh):
+    for name in set(previous.files) - set(files):
         (destination / name).unlink(missing_ok=True)
-    _note(destination, set(fresh))
-
-
-def _note(destination: Path, names: set[str]) -> None:
-    write_atomically(destination / WRITTEN, "".join(f"{name}\n" for name in sorted(names)).encode())
-
-
-def _previous(destination: Path) -> set[str]:
-    """Files of the previous report, as far as they are the kind that a report writes."""
-    try:
-        names = (destination / WRITTEN).read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return set()
-    return {name for name in names if _is_ours(Path(name))}
-
-
-def _is_ours(name: Path) -> bool:
-    """The list may have been edited: nothing outside these two folders is ever removed."""
-    return len(name.parts) == 2 and name.parts[0] in (PLOTS, FRAMES) and name.parts[1] not in ("..", ".")
+    manifest.write(destination, replace(fresh, files=files))

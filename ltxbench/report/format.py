@@ -38,6 +38,25 @@ def plain_seconds(value_s: float | None) -> str:
     return f"{value_s:,.0f}" if abs(rounded) >= 100 else fixed(rounded, 3)
 
 
+def span(low_s: float, high_s: float) -> str:
+    """From one time to another, the unit once: `7.55–7.71 s`."""
+    low, high = seconds(low_s), seconds(high_s)
+    if low == high:
+        return low
+    (first, _, one), (_, _, other) = low.rpartition(" "), high.rpartition(" ")
+    return f"{first}–{high}" if one == other and " " not in first else f"{low} – {high}"
+
+
+def joules(value_j: float | None) -> str:
+    """`9.53 J`, `1,705 J`, `0.412 J`."""
+    return MISSING if value_j is None else f"{plain_joules(value_j)} J"
+
+
+def plain_joules(value_j: float | None) -> str:
+    """For a column that names the unit: `0.412`, `9.53`, `1,705`."""
+    return plain_seconds(value_j)
+
+
 def plain_gib(value_bytes: float | None) -> str:
     """For a column that names the unit: `0.215`, `4.71`, `52.4`."""
     return gib(value_bytes).removesuffix(" GiB")

@@ -40,6 +40,16 @@ class Definition:
 
 
 @dataclass(frozen=True)
+class Folded:
+    """Details behind a line that opens them."""
+
+    title: str
+    definitions: tuple[Definition, ...]
+    tables: tuple[Table, ...]
+    note: str
+
+
+@dataclass(frozen=True)
 class Remark:
     """`lead` in bold, then the sentence."""
 
@@ -61,10 +71,14 @@ class Media:
     stills: tuple[Still, ...] = ()
     problem: str | None = None
     """Why there is less than there should be."""
+    preview: str | None = None
+    """The whole video, small and moving, as a picture."""
+    sheet: str | None = None
+    """Frames from the first to the last in a grid."""
 
     @property
     def poster(self) -> str | None:
-        return self.stills[0].path if self.stills else None
+        return self.preview or (self.stills[0].path if self.stills else None)
 
 
 @dataclass(frozen=True)
@@ -98,6 +112,8 @@ class Plot:
     svg: str
     png: str
     caption: str
+    data: str = ""
+    """The drawn figures as JSON."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +138,32 @@ class TwinComparison:
     twin_label: str
     anchor: str
     table: Table
-    remark: str
+    answers: tuple[Remark, ...]
+    """One a time that was compared: the answer, and what it rests on."""
+    remarks: tuple[str, ...]
+    """What must stand beside the answers."""
+
+
+@dataclass(frozen=True)
+class Trust:
+    word: str
+    """VALID or INVALID."""
+    summary: str
+    remarks: tuple[Remark, ...]
+    """About the run, and about every case."""
+    table: Table
+    advice: tuple[str, ...]
+    folded: tuple[Folded, ...]
+
+
+@dataclass(frozen=True)
+class Imported:
+    """Of a run that was not measured here."""
+
+    notice: str
+    notes: tuple[str, ...]
+    claims: tuple[Remark, ...]
+    """What the source concludes, as published, and what its own figures carry."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +180,12 @@ class CaseDetail:
     caption: str
     profile: Profile | None
     twin: TwinComparison | None
+    verdict: str
+    """The badges."""
+    why: str
+    """A sentence or more; empty where nothing limits the figures."""
+    rounds: Folded | None
+    as_published: tuple[Definition, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -156,6 +203,8 @@ class Page:
     table_note: str | None
     """Told again right below the first table."""
     unfinished: str | None
+    imported: Imported | None
+    trust: Trust
     prompt: str
     enhanced: str | None
     flags: str
@@ -167,11 +216,19 @@ class Page:
     hardware: str
     times: Table
     time_definitions: tuple[Definition, ...]
+    steps: Table
+    step_definitions: tuple[Definition, ...]
     memory: Table
     memory_definitions: tuple[Definition, ...]
+    energy: Table | None
+    """None where nothing could be read."""
+    energy_definitions: tuple[Definition, ...]
     arithmetic: Table | None
     """None where no case stated its work."""
     arithmetic_definitions: tuple[Definition, ...]
+    quality: Table | None
+    """None where no picture was measured."""
+    quality_definitions: tuple[Definition, ...]
     videos: tuple[Grid, ...]
     stills: tuple[StillTable, ...]
     plots: tuple[Plot, ...]
@@ -179,3 +236,4 @@ class Page:
     cases: tuple[CaseDetail, ...]
     commands: str
     provenance: tuple[Definition, ...]
+    contact_sheet: str | None = None

@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ltxbench.report import format as fmt
+from ltxbench.report.badges import closed, doubts
 from ltxbench.report.figures import finished, recommendable
+from ltxbench.report.measured import Measured, measured
 from ltxbench.report.page import Remark
 from ltxbench.report.results import Results
-from ltxbench.run.records import CaseRecord
+from ltxbench.trust.comparison import Result, compare_cases
 
-Value = Callable[[CaseRecord], float | None]
+Value = Callable[[Measured], float | None]
+FASTEST = "fastest"
 
 
 def recommendation(results: Results) -> tuple[Remark, ...]:
-    """The best case by each figure among those that finished without a warning; ties as printed are named together."""
-    candidates = [record for record in results.records if recommendable(record)]
+    """The best case by each figure among those that finished without a warning; ties as printed are named together.
+
+    Figures in doubt are recommended with the doubt, and the fastest case with the answer of the test against the next.
+    """
+    candidates = [case for case in measured(results) if recommendable(case.record)]
     remarks = [Remark("Not considered", reason) for reason in [_excluded(results)] if reason]
     if not candidates:
         return (Remark("Nothing to recommend", "no case finished without a warning."), *remarks)
@@ -26,23 +32,50 @@ def recommendation(results: Results) -> tuple[Remark, ...]:
     for lead, value, written in _CRITERIA:
         best = _best(candidates, value, written)
         if best:
-            numbers = tuple(record.number for record in best)
+            numbers = tuple(case.record.number for case in best)
             by_case.setdefault(numbers, []).append((lead, written(value(best[0]))))
-    named = {record.number: record for record in candidates}
+    named = {case.record.number: case for case in candidates}
     best_remarks = []
     for numbers, figures in by_case.items():
-        who = _names([named[number] for number in numbers], len(candidates))
-        lead = _sentence_case(fmt.listed([lead for lead, _ in figures]))
-        best_remarks.append(Remark(lead, f"{who} ({', '.join(text for _, text in figures)})."))
+        chosen = [named[number] for number in numbers]
+        leads = [lead for lead, _ in figures]
+        text = f"{_names(chosen, len(candidates))} ({', '.join(text for _, text in figures)})."
+        if FASTEST in leads:
+            text += _beside_the_next(results, chosen, candidates) + _doubts(results, chosen)
+        best_remarks.append(Remark(_sentence_case(fmt.listed(leads)), text))
     return (*best_remarks, *remarks)
 
 
-def _best(candidates: Sequence[CaseRecord], value: Value, written: Callable[[float | None], str]) -> list[CaseRecord]:
-    known = [(figure, record) for record in candidates if (figure := value(record)) is not None]
+def _beside_the_next(results: Results, chosen: Sequence[Measured], candidates: Sequence[Measured]) -> str:
+    """Whether the fastest case is faster than the next one, or only came out so."""
+    known = sorted(
+        (time_s, place) for place, case in enumerate(candidates) if (time_s := case.generation_s) is not None
+    )
+    order = [candidates[place] for _, place in known]
+    following = next((case for case in order if case not in chosen), None)
+    if following is None or len(chosen) > 1:
+        return ""
+    found = compare_cases(results.stored, following.record.case.name, chosen[0].record.case.name).metrics[0]
+    told = f"#{following.record.number} is next ({fmt.seconds(following.generation_s)})"
+    if found.result in (Result.FASTER, Result.SLOWER):
+        return f" {told}: {found.sentence}."
+    return f" {told}; the difference is {_DOUBT.get(found.result, found.result.value)}: {closed(found.sentence)}"
+
+
+_DOUBT = {Result.SAME: "none"}
+
+
+def _doubts(results: Results, chosen: Sequence[Measured]) -> str:
+    found = [(case, doubt) for case in chosen if (doubt := doubts(results, case.record.case.name))]
+    return "".join(f" #{case.record.number} is {doubt}." for case, doubt in found)
+
+
+def _best(candidates: Sequence[Measured], value: Value, written: Callable[[float | None], str]) -> list[Measured]:
+    known = [(figure, case) for case in candidates if (figure := value(case)) is not None]
     if not known:
         return []
     lowest = written(min(figure for figure, _ in known))
-    return [record for figure, record in known if written(figure) == lowest]
+    return [case for figure, case in known if written(figure) == lowest]
 
 
 def _excluded(results: Results) -> str:
@@ -54,16 +87,16 @@ def _excluded(results: Results) -> str:
     return f"{', '.join(parts)}." if parts else ""
 
 
-def _names(records: Sequence[CaseRecord], of: int) -> str:
-    if len(records) == of:
+def _names(cases: Sequence[Measured], of: int) -> str:
+    if len(cases) == of:
         return "the same for all"
-    if len(records) == 1:
-        return _name(records[0])
-    return fmt.cases(record.number for record in records)
+    if len(cases) == 1:
+        return _name(cases[0])
+    return fmt.cases(case.record.number for case in cases)
 
 
-def _name(record: CaseRecord) -> str:
-    return f"#{record.number} {record.case.title}"
+def _name(case: Measured) -> str:
+    return f"#{case.record.number} {case.record.case.title}"
 
 
 def _sentence_case(words: str) -> str:
@@ -71,7 +104,7 @@ def _sentence_case(words: str) -> str:
 
 
 _CRITERIA: tuple[tuple[str, Value, Callable[[float | None], str]], ...] = (
-    ("fastest", lambda record: record.times.generation_s, fmt.seconds),
-    ("lowest peak memory", lambda record: record.memory.mlx_peak_bytes, fmt.gib),
-    ("lowest mean memory", lambda record: record.memory.mlx_mean_denoising_bytes, fmt.gib),
+    (FASTEST, lambda case: case.generation_s, fmt.seconds),
+    ("lowest peak memory", lambda case: case.peak_bytes, fmt.gib),
+    ("lowest mean memory", lambda case: case.mean_bytes, fmt.gib),
 )

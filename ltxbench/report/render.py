@@ -9,8 +9,15 @@ from ltxbench.report.escape import Safe
 from ltxbench.report.page import Cell, Page
 
 
-def render(page: Page) -> str:
-    """Whatever a template prints is escaped, unless a filter has made it safe (see escape)."""
+def render(page: Page, *, base_url: str | None = None) -> str:
+    """Whatever a template prints is escaped, unless a filter has made it safe (see escape).
+
+    base_url: put before the paths of videos, for hosts that serve them from elsewhere
+    """
+
+    def video(path: str) -> Safe:
+        return escape.path(path) if base_url is None else Safe(escape.text(base_url) + escape.path(path))
+
     environment = Environment(
         loader=PackageLoader("ltxbench.report"),
         autoescape=True,
@@ -28,6 +35,7 @@ def render(page: Page) -> str:
         paragraphs=escape.paragraphs,
         path=escape.path,
         unbroken=escape.unbroken,
+        video=video,
     )
     return str(environment.get_template("page.md.j2").render(page=page)).rstrip("\n") + "\n"
 

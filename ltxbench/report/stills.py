@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ltxbench.errors import ResultError
 from ltxbench.report.page import Media, Still
 from ltxbench.run.records import Weights
-from ltxbench.run.video import read_frame
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+    from ltxbench.report.decode import Decoded
 
 STRIP_SHARE = 0.075
 """Height of the strip against the picture's width: legible at the width that the page gives it."""
@@ -24,33 +24,23 @@ def mark_of(weights: Weights) -> str | None:
     return f"{Path(weights.kind).name} weights: no meaning" if weights.synthetic else None
 
 
-def extract(
-    video: Path, link: str, name: str, frames: Sequence[int], folder: Path, *, mark: str | None = None
+def save(
+    decoded: Decoded, link: str, name: str, frames: Sequence[int], folder: Path, *, mark: str | None, draw: bool = True
 ) -> Media:
-    """Writes the wanted frames as `folder/<name>_frame_<n>.png`; a video that is missing or torn is told, not raised.
+    """Writes the wanted frames as `folder/<name>_frame_<n>.png`; those that the video does not have are told.
 
     link: the video's path as the page writes it
     mark: words for a strip below the picture, which itself stays as it is
+    draw: without, the files are only named
     """
-    from PIL import Image
-
-    if not video.is_file():
-        return Media(problem="The video file is not in the run's folder.")
-    folder.mkdir(parents=True, exist_ok=True)
-    stills: list[Still] = []
-    absent: list[str] = []
-    for frame in sorted(set(frames)):
-        try:
-            pixels = read_frame(video, frame)
-        except IndexError:
-            absent.append(str(frame))
-            continue
-        except ResultError:
-            return Media(link, problem="The video file cannot be read.")
-        file = folder / f"{name}_frame_{frame}.png"
-        picture = Image.fromarray(pixels)
-        (marked(picture, mark) if mark else picture).save(file, format="PNG")
-        stills.append(Still(frame, f"{folder.name}/{file.name}"))
+    found = [frame for frame in sorted(set(frames)) if frame in decoded.wanted]
+    stills = [Still(frame, f"{folder.name}/{name}_frame_{frame}.png") for frame in found]
+    if draw and found:
+        folder.mkdir(parents=True, exist_ok=True)
+        for frame, still in zip(found, stills, strict=True):
+            picture = decoded.wanted[frame]
+            (marked(picture, mark) if mark else picture).save(folder.parent / still.path, format="PNG")
+    absent = [str(frame) for frame in sorted(set(frames)) if frame not in decoded.wanted]
     problem = f"The video has no frame {', '.join(absent)}." if absent else None
     return Media(link, tuple(stills), problem)
 

@@ -162,7 +162,7 @@ def make_record(case: Case, number: int, *, scale: float = 1.0, outcome: Outcome
         facts={
             **transformer_facts(TransformerConfig(), case, 1024),
             "dtype": "bfloat16",
-            "noise_sha256": f"{number:064x}",
+            "noise_sha256": f"{case.stages[0].width * case.stages[0].height * case.frames + case.seed:064x}",
             "blas": None,
         },
     )

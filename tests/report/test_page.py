@@ -55,7 +55,7 @@ def test_the_page_is_the_stored_one() -> None:
 
 def test_the_performance_table_has_the_published_columns() -> None:
     assert rows(page_of(beaver()), "## Performance")[0] == [
-        "#", "Configuration", "Model", "Steps", "CFG", "Resolution", "Time", "Peak memory", "Mean memory",
+        "#", "Configuration", "Model", "Steps", "CFG", "Resolution", "Time", "Peak memory", "Mean memory", "Trust",
     ]  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def test_a_failed_case_stays_in_the_table_with_its_outcome_and_is_never_bold() -
     records = beaver()
     records[3] = make_record(BEAVER[3], 4, outcome=Outcome.OUT_OF_MEMORY)
     page = page_of(records)
-    assert performance(page)[3][6:] == ["out of memory", "–", "–"]
+    assert performance(page)[3][6:] == ["out of memory", "–", "–", "✗ INVALID · not finished"]
     assert "1 case of 8 did not finish: #4." in page
     assert "**out of memory during denoising, stage 1**: the process was killed by signal 9" in page
     assert "last words" in page
@@ -104,7 +104,7 @@ def test_what_was_not_measured_is_a_dash_and_breaks_nothing() -> None:
         update={"times": Times(), "memory": MemoryRecord(), "phases": (), "steps": (), "facts": {}}
     )
     page = page_of([bare])
-    assert performance(page)[0][6:] == ["–", "–", "–"]
+    assert performance(page)[0][6:9] == ["–", "–", "–"]
     assert "None" not in page
 
 
@@ -133,9 +133,12 @@ def test_one_case_that_is_best_at_everything_is_named_once() -> None:
 def test_a_quantized_case_is_set_beside_its_twin() -> None:
     page = page_of(beaver())
     table = {row[0]: row[1:] for row in rows(page, "the same configuration in bf16:\n")[1:]}
-    assert rows(page, "the same configuration in bf16:\n")[0] == ["Figure", "bf16 (#1)", "qint8 (#8)", "Difference"]
-    assert table["Mean memory while denoising"] == ["27.0 GiB", "15.0 GiB", "−44%"]
-    assert "One sample of each" in page
+    assert rows(page, "the same configuration in bf16:\n")[0] == [
+        *("Figure", "bf16 (#1)", "qint8 (#8)", "Difference", "Answer")
+    ]
+    assert table["Mean memory while denoising"] == ["27.0 GiB", "15.0 GiB", "−44%", ""]
+    assert table["Generation"][3] == "inconclusive"
+    assert "too few rounds" in page.split("the same configuration in bf16")[1]
 
 
 def test_a_twin_that_failed_is_compared_with_nothing() -> None:

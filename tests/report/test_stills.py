@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ltxbench.report.stills import INK, STRIP, extract, mark_of, marked
+from ltxbench.report.decode import decode
+from ltxbench.report.stills import INK, STRIP, mark_of, marked, save
 from ltxbench.run.records import Weights
 from ltxbench.run.video import read_frame, write_video
 
@@ -21,7 +22,7 @@ def video(tmp_path: Path) -> Path:
 
 
 def still(video: Path, weights: Weights) -> np.ndarray:
-    extract(video, "a.mp4", "a", [1], video.parent / "frames", mark=mark_of(weights))
+    save(decode(video, {1}), "a.mp4", "a", [1], video.parent / "frames", mark=mark_of(weights))
     with Image.open(video.parent / "frames" / "a_frame_1.png") as image:
         return np.asarray(image)
 

@@ -1,0 +1,1 @@
+"""Generated parts of Markdown documents: tables, figures and command output between two comments."""
