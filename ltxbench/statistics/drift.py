@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property, lru_cache
 from math import factorial
-from statistics import median
+from statistics import fmean, median
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import kendalltau, rankdata, theilslopes
+from scipy.stats import combine_pvalues, kendalltau, rankdata, theilslopes
 
 from ltxbench.statistics.null import serial_p
 from ltxbench.statistics.values import Floats, finite
@@ -111,6 +111,32 @@ def drift(
     else:
         steadiness = Steadiness.STEADY
     return Drift(steadiness, change, wander, p, series, confidence)
+
+
+def drift_together(
+    rounds: Sequence[Sequence[float]], *, practical: float = PRACTICAL, alpha: float = ALPHA
+) -> Drift | None:
+    """Several rounds of the same steps, each of which may wander in its own way: the figures of a typical one.
+
+    Unsteady, or drifting where all go one way, when Bartels' tests of the rounds, combined by Fisher's method, say so,
+    and the mean wander is at least `practical`. A round by itself is often too short to be sure of. None for fewer
+    than two rounds that can be looked at; raises as `drift`.
+    """
+    looked = [each for series in rounds if (each := drift(series, practical=practical, alpha=0)) is not None]
+    if len(looked) < 2:
+        return None
+    wander = fmean(each.wander for each in looked)
+    p = None
+    if wander >= practical:
+        ranks = [np.asarray(rankdata(each.series), dtype=np.float64) for each in looked]
+        p = float(combine_pvalues([serial_p(each) for each in ranks]).pvalue)
+    typical = sorted(looked, key=lambda each: each.change)[len(looked) // 2]
+    one_way = min(each.change for each in looked) > 0 or max(each.change for each in looked) < 0
+    if p is None or p > alpha:
+        steadiness = Steadiness.STEADY
+    else:
+        steadiness = Steadiness.DRIFTING if one_way and abs(typical.change) >= practical else Steadiness.UNSTEADY
+    return Drift(steadiness, typical.change, wander, p, typical.series, typical.confidence)
 
 
 def smallest_drift_p(n: int) -> float:

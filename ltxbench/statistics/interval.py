@@ -1,8 +1,8 @@
 """The ratio of two samples and its interval, from ranks: exact coverage from four samples on.
 
 The estimate is Hodges and Lehmann's, on logarithms. Its interval is the set of ratios that the exact test does not
-refuse, so that the two never contradict each other: tests/statistics/test_interval.py measures both. (A bootstrap of the
-ratio of medians covers 92 to 94% instead of 95% with four samples, and follows no test.)
+refuse, so that the two never contradict each other; tests/statistics/test_interval.py measures both. (A bootstrap of
+the ratio of medians covers 92 to 94% instead of 95% with four samples, and follows no test.)
 """
 
 from __future__ import annotations

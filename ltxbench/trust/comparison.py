@@ -14,7 +14,7 @@ from ltxbench.statistics.compare import ALPHA, THRESHOLD, Answer, Comparison, co
 from ltxbench.trust.comparability import Difference, Effect, case_settings, check_allowed, differences
 from ltxbench.trust.drift import case_drift
 from ltxbench.trust.reasons import Code, Grade, Reason
-from ltxbench.trust.samples import ENERGY, MEMORY, Metric, by_round, time_metrics
+from ltxbench.trust.samples import ENERGY, MEMORY, Metric, by_round, time_metrics, unhindered
 from ltxbench.trust.verdict import CaseVerdict, Verdict, run_verdict
 
 
@@ -261,11 +261,16 @@ def _withholding(pair: _Pair) -> list[tuple[CaseVerdict, Reason]]:
 def _excuse(pair: _Pair, metric: Metric, found: Comparison, *, paired: bool) -> str | None:
     """A difference no larger than the sides' own drift is not told from it, and neither is the lack of one.
 
-    A series' median, and its sum, move by at most as much as the series itself does. What all cases of a round share
-    is no excuse where they are compared round by round.
+    Code that changed shows in the fastest steps too, by half the threshold at least. A series' median, and its sum,
+    move by at most as much as the series itself does. What all cases of a round share is no excuse where they are
+    compared round by round.
     """
     if not metric.denoises or found.ratio is None:
         return None
+    if found.answer in (Answer.FASTER, Answer.SLOWER):
+        old, new = (median(each) for each in _series(pair, unhindered(metric), paired=paired))
+        if old > 0 and (new / old - 1) * (found.ratio - 1) < found.threshold / 2 * abs(found.ratio - 1):
+            return f"{_measured(found)}, but {new / old - 1:+.1%} with every step as fast as its round's fastest"
     drifts = [case_drift(rounds) for rounds in pair.rounds]
     if paired or metric.stage is not None:
         drifts = [each.within(metric.stage) for each in drifts]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from statistics import median
 
 from ltxbench.run.records import CaseRecord
-from ltxbench.statistics.drift import ALPHA, Drift, Steadiness, drift
+from ltxbench.statistics.drift import ALPHA, Drift, Steadiness, drift, drift_together
 from ltxbench.trust.samples import GENERATION, by_round, finished, warm_steps
+
+SHARES = 3
 
 
 @dataclass(frozen=True)
@@ -21,12 +23,16 @@ class Stretch:
     round: int | None
     """None: the median over the rounds, step by step."""
     drift: Drift
+    together: bool = False
+    """Every round by itself, and all of them as one finding."""
 
     @property
     def where(self) -> str:
         if self.stage is None:
             return f"over {self.drift.n} rounds"
         steps = f"over {self.drift.n} warm steps of stage {self.stage}"
+        if self.together:
+            return f"{steps}, in each round in its own way"
         return steps if self.round is None else f"{steps} in round {self.round}"
 
     @property
@@ -47,9 +53,13 @@ class CaseDrift:
 
     @property
     def marked(self) -> tuple[Stretch, ...]:
-        """Drifting or unsteady, the largest first."""
-        found = [stretch for stretch in self.stretches if stretch.drift.marked]
-        return tuple(sorted(found, key=lambda stretch: -stretch.drift.size))
+        """Drifting or unsteady: the largest first, of equal ones what says which way, and what holds for all rounds."""
+
+        def rank(stretch: Stretch) -> tuple[float, bool, bool]:
+            drifting = stretch.drift.steadiness is Steadiness.DRIFTING
+            return -round(stretch.drift.size, 6), not drifting, stretch.round is not None
+
+        return tuple(sorted((stretch for stretch in self.stretches if stretch.drift.marked), key=rank))
 
     @property
     def worst(self) -> Stretch | None:
@@ -63,35 +73,44 @@ class CaseDrift:
 
     @property
     def size(self) -> float:
-        """Share of the median that the marked drift amounts to, 0 when nothing is marked."""
-        return max((stretch.drift.size for stretch in self.marked), default=0.0)
+        """Share of the median by which any series moved, once one of them is marked; 0 when none is."""
+        return max((stretch.drift.size for stretch in self.stretches), default=0.0) if self.marked else 0.0
 
 
 def case_drift(rounds: Sequence[CaseRecord]) -> CaseDrift:
-    """Looks at every stage's warm steps in every finished round, at their profile over the rounds, and across rounds.
+    """Looks at every stage's warm steps in every finished round, at their profile over the rounds, at the rounds
+    together, and across rounds.
 
-    All series of a case share the false-alarm rate of one: half of it goes to the profiles and the rounds' own series,
-    half to the single rounds. With one round there is nothing but its stages.
+    All series of a case share the false-alarm rate of one: a third of it goes to the single rounds, a third to the
+    profiles and the series of rounds, a third to the rounds together. With one round there is nothing but its stages.
     """
     records = finished(rounds)
-    warm = [(record.round, warm_steps(record)) for record in records]
-    stages = sorted({stage for _, by_stage in warm for stage in by_stage})
-    candidates: list[tuple[int | None, int | None, tuple[float, ...], float]] = []
-    single = [(stage, number, by_stage[stage]) for number, by_stage in warm for stage in stages if stage in by_stage]
+    single = [
+        (stage, record.round, times)
+        for record in records
+        for stage, times in warm_steps(record).items()
+        if min(times, default=0.0) > 0
+    ]
+    stages = sorted({stage for stage, _, _ in single})
     if len(records) == 1:
-        candidates += [(stage, None, times, ALPHA / len(stages)) for stage, _, times in single]
-    else:
-        candidates += [(stage, number, times, ALPHA / 2 / len(single)) for stage, number, times in single]
-        profiles: list[tuple[int | None, tuple[float, ...]]] = [
-            (stage, _profile([times for of, _, times in single if of == stage])) for stage in stages
-        ]
-        profiles.append((None, tuple(by_round(records, GENERATION).values())))
-        candidates += [(stage, None, times, ALPHA / 2 / len(profiles)) for stage, times in profiles]
-    found = (
-        (stage, number, drift(times, alpha=alpha))
-        for stage, number, times, alpha in candidates
-        if min(times, default=0) > 0
+        return _stretches((stage, None, drift(times, alpha=ALPHA / len(stages))) for stage, _, times in single)
+    of_stage = {stage: [times for each, _, times in single if each == stage] for stage in stages}
+    level, totals = ALPHA / SHARES, tuple(by_round(records, GENERATION).values())
+    found = _stretches(
+        (
+            *((stage, number, drift(times, alpha=level / len(single))) for stage, number, times in single),
+            *((stage, None, drift(_profile(of_stage[stage]), alpha=level / (len(stages) + 1))) for stage in stages),
+            (None, None, drift(totals, alpha=level / (len(stages) + 1)) if min(totals, default=0.0) > 0 else None),
+        )
     )
+    together = ((stage, drift_together(of_stage[stage], alpha=level / len(stages))) for stage in stages)
+    return CaseDrift(
+        found.stretches
+        + tuple(Stretch(stage, None, each, together=True) for stage, each in together if each is not None)
+    )
+
+
+def _stretches(found: Iterable[tuple[int | None, int | None, Drift | None]]) -> CaseDrift:
     return CaseDrift(tuple(Stretch(stage, number, each) for stage, number, each in found if each is not None))
 
 

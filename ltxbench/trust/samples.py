@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from ltxbench.matrix.case import Case
@@ -41,6 +41,23 @@ def step_metric(stage: int, *, stages: int = 1) -> Metric:
 
     title = "step" if stages == 1 else f"step, stage {stage}"
     return Metric(f"step_{stage}_s", title, of, stage=stage, denoises=True)
+
+
+def unhindered(metric: Metric) -> Metric:
+    """The figure as it were had every warm step of a stage taken as long as the stage's fastest.
+
+    Code that is slower is slower in every step; a machine that throttles, or is interrupted, leaves some as they were.
+    """
+
+    def of(record: CaseRecord) -> float | None:
+        value, stages = metric.of(record), warm_steps(record)
+        if value is None:
+            return None
+        if metric.stage is not None:
+            return min(stages.get(metric.stage, ()), default=None)
+        return value - sum(sum(times) - len(times) * min(times) for times in stages.values() if times)
+
+    return replace(metric, of=of)
 
 
 def time_metrics(case: Case) -> tuple[Metric, ...]:

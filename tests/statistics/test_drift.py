@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import rankdata, theilslopes
 
-from ltxbench.statistics.drift import Steadiness, drift, smallest_drift_p, stage_series
+from ltxbench.statistics.drift import Steadiness, drift, drift_together, smallest_drift_p, stage_series
 from ltxbench.statistics.null import serial_p
 
 THROTTLED = (8.3, 8.4, 8.7, 8.9, 11.6, 12.5, 11.5, 10.2)
@@ -135,3 +135,21 @@ def test_the_test_of_order_has_the_rate_it_says_and_knows_a_trend() -> None:
 def test_each_stage_is_a_series_of_its_own_without_its_first_step() -> None:
     steps = [(1, 3.6), (1, 2.5), (1, 2.4), (2, 8.4), (2, 7.7), (2, 7.6)]
     assert stage_series(steps) == {1: (2.5, 2.4), 2: (7.7, 7.6)}
+
+
+def test_rounds_that_each_wander_in_their_own_way_are_unsteady_together() -> None:
+    up, down = (8.0, 8.01, 8.02, 8.03, 8.7, 8.71, 8.72), (8.7, 8.71, 8.72, 8.0, 8.01, 8.02, 8.03)
+    assert all(not found.marked for each in (up, down) if (found := drift(each, alpha=0.0001)) is not None)
+    found = drift_together([up, down, up, down], alpha=0.0001)
+    assert found is not None
+    assert found.steadiness is Steadiness.UNSTEADY
+    one_way = drift_together([up] * 4, alpha=0.0001)
+    assert one_way is not None
+    assert one_way.steadiness is Steadiness.DRIFTING
+
+
+def test_rounds_of_white_noise_are_marked_together_at_the_stated_rate_at_most() -> None:
+    rows = np.random.default_rng(3).lognormal(0, 0.05, (200, 5, 7))
+    marked = sum(found.marked for row in rows if (found := drift_together(row.tolist())) is not None)
+    assert marked <= 200 * 0.05 + 3 * np.sqrt(200 * 0.05 * 0.95)
+    assert drift_together([[1.0, 2.0, 3.0]]) is None

@@ -76,3 +76,15 @@ def draw_rounds(
     times: Floats = step_s * np.exp(shared + own + walk) * np.where(interrupted, 1 + model.outlier_size, 1.0)
     times[..., 0] *= 1.15  # the first step is its own figure
     return times
+
+
+@dataclass(frozen=True)
+class Throttle:
+    """From some step on the clock is down by a fixed amount, as a power limit does it."""
+
+    low: float = 0.03
+    high: float = 0.30
+
+    def __call__(self, steps: int, generator: np.random.Generator) -> Floats:
+        onset = generator.integers(1, steps)
+        return np.where(np.arange(steps) < onset, 1.0, 1 + generator.uniform(self.low, self.high))

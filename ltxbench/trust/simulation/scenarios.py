@@ -12,7 +12,7 @@ import numpy as np
 from ltxbench.statistics.values import Floats
 from ltxbench.trust.comparison import CaseComparison, Result, compare_pairs, compare_runs
 from ltxbench.trust.simulation.chain import Steps, make_run, through_store
-from ltxbench.trust.simulation.noise import NoiseModel, Shape, ThermalRamp, draw_rounds, flat
+from ltxbench.trust.simulation.noise import NoiseModel, Shape, ThermalRamp, Throttle, draw_rounds, flat
 
 STEP_S = 8.3
 STEPS = 8
@@ -32,6 +32,8 @@ class Scenario:
     """That share one error rate; a family counts once, by the worst of its answers."""
     within: bool = False
     """Both sides are cases of one run, compared round by round."""
+    run_sd: float = 0.0
+    """State of the machine that a whole run shares, as a share of its times."""
     shape: Shape = flat
     """What happens to the new side's steps."""
     stored: bool = False
@@ -63,20 +65,24 @@ class Tally:
 
 
 STATED_FALSE, STATED_POWER = 0.05, 0.80
-RAMP = ThermalRamp()
+RAMP, MILD, THROTTLE = ThermalRamp(), ThermalRamp(0.02, 0.10), Throttle()
 SCENARIOS = (
     Scenario("aa-runs", "two runs, nothing changed", 10_000, 5, at_most=STATED_FALSE),
-    Scenario("aa-cases", "two cases of one run, nothing changed", 2_000, 6, within=True, at_most=STATED_FALSE),
+    Scenario("aa-cases", "two cases of one run, nothing changed", 1_000, 6, within=True, at_most=STATED_FALSE),
     Scenario("aa-family", "two runs of eight cases, nothing changed", 250, 6, cases=8, at_most=STATED_FALSE),
-    Scenario("slower-runs", "two runs, 5% slower", 1_000, 7, shift=0.05, at_least=STATED_POWER),
-    Scenario("faster-runs", "two runs, 5% faster", 1_000, 7, shift=1 / 1.05 - 1, at_least=STATED_POWER),
+    Scenario("slower-runs", "two runs, 5% slower", 500, 10, shift=0.05, at_least=STATED_POWER),
+    Scenario("faster-runs", "two runs, 5% faster", 500, 10, shift=1 / 1.05 - 1, at_least=STATED_POWER),
     Scenario(
-        "slower-cases", "two cases of one run, 5% slower", 1_000, 8, shift=0.05, within=True, at_least=STATED_POWER
+        "slower-cases", "two cases of one run, 5% slower", 500, 10, shift=0.05, within=True, at_least=STATED_POWER
     ),
-    Scenario("ramp-runs", "two runs, the new one throttles", 1_000, 5, shape=RAMP, at_most=STATED_FALSE),
+    Scenario("ramp-runs", "two runs, the new one throttles", 500, 5, shape=RAMP, at_most=STATED_FALSE),
     Scenario(
-        "ramp-cases", "two cases of one run, one throttles", 1_000, 6, within=True, shape=RAMP, at_most=STATED_FALSE
+        "ramp-cases", "two cases of one run, one throttles", 500, 6, within=True, shape=RAMP, at_most=STATED_FALSE
     ),
+    Scenario("mild-runs", "two runs, the new one throttles a little", 500, 5, shape=MILD, at_most=STATED_FALSE),
+    # Where it is slow from the first warm step on, nothing tells it from slower code.
+    Scenario("throttle-runs", "two runs, the new one is cut off", 500, 5, shape=THROTTLE, at_most=0.10),
+    Scenario("aa-days", "two runs 1% apart by themselves", 500, 5, run_sd=0.01, at_most=STATED_FALSE),
     Scenario("aa-stored", "two runs through the store, nothing changed", 40, 4, stored=True, at_most=STATED_FALSE),
 )
 
