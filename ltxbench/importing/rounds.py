@@ -46,7 +46,7 @@ def to_record(found: Found, case: Case, number: int) -> CaseRecord:
             "imported": True,
             "steps_stated": len(steps),
             "steps_asked_for": sum(stage.steps for stage in case.stages),
-            "approximate": ", ".join(approximate(found)) or None,
+            **({"approximate": ", ".join(about)} if (about := approximate(found)) else {}),
         },
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from pathlib import Path
 
 import pytest
@@ -242,3 +243,39 @@ def test_the_command_stores_the_run_and_says_what_the_claims_are_worth(tmp_path)
     assert "1.2% less" in result.output
     path = Path(result.output.strip().splitlines()[-1].removeprefix("Run:").strip())
     assert len(store.load(path).cases) == 8
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory) -> str:
+    """The Markdown page of the run, entities undone."""
+    folder = tmp_path_factory.mktemp("page")
+    arguments = ["import", "published", str(PAGE), "--runs", str(folder / "runs")]
+    result = CliRunner().invoke(app, [*arguments, "--report", "--reports", str(folder / "reports")])
+    assert result.exit_code == 0, result.output
+    return html.unescape((folder / "reports" / "beaver-dam-published" / "README.md").read_text()).replace(
+        "\N{NO-BREAK SPACE}", " "
+    )
+
+
+def test_the_page_marks_drift_single_samples_and_conditioning(page):
+    table = page.partition("## Performance")[2].partition("\n## ")[0]
+    rows = {line.split("|")[1].strip(): line for line in table.splitlines() if line.startswith("| ")}
+    assert "drifting" in rows["1"]
+    assert "drifting" not in rows["3"]
+    assert "single sample" in page
+    assert "The cases did not encode the same text" in page
+
+
+def test_the_page_qualifies_the_claim_with_the_figure_against_case_3(page):
+    line = next(line for line in page.splitlines() if "17% faster steps" in line)
+    assert "#3 Dev + LoRA does the same work as #1" in line
+    assert "8.4s and 8.3s, 1.2% less" in line
+
+
+def test_the_page_keeps_every_published_figure(page, run):
+    shown = page.replace("→", "->")
+    published = run.record.imported.as_published
+    missing = [
+        value for case in published.values() for key, value in case.items() if key != "command" and value not in shown
+    ]
+    assert missing == []
