@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 import psutil
@@ -72,8 +73,14 @@ def own_processes() -> frozenset[int]:
 
 
 def _own_s() -> float:
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+    """CPU time of this process and its children, those that ended included."""
+    own = os.times()
+    seconds = own.user + own.system + own.children_user + own.children_system
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            times = child.cpu_times()
+            seconds += times.user + times.system
+    return seconds
 
 
 def _each_s() -> dict[tuple[int, str], float]:

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from ltxbench.sensors.load import HEAVY_CORES, own_processes, read_load
+
+SPIN = "while True: pass"
+
+
+def test_what_this_program_and_its_children_do_is_not_others_work(monkeypatch):
+    child = subprocess.Popen([sys.executable, "-c", SPIN])
+    try:
+        own = read_load(0.4)
+        monkeypatch.setattr("ltxbench.sensors.load._own_s", lambda: 0.0)
+        all_together = read_load(0.4)
+    finally:
+        child.kill()
+        child.wait()
+    assert all_together.others - own.others > 0.2 or all_together.others > 0.9 * all_together.cores
+    assert not any("python" in name for name in own.heavy if own.others < HEAVY_CORES)
+
+
+def test_another_process_is_named(monkeypatch):
+    spin = subprocess.Popen([sys.executable, "-c", SPIN])
+    try:
+        monkeypatch.setattr("ltxbench.sensors.load.own_processes", lambda: frozenset())
+        load = read_load(0.4)
+    finally:
+        spin.kill()
+        spin.wait()
+    assert load.heavy
+
+
+def test_children_are_this_program_s_own():
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        assert child.pid in own_processes()
+    finally:
+        child.communicate(b"\n")
