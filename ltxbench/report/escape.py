@@ -40,6 +40,7 @@ _VOID_TAGS = frozenset({"br", "hr"})
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*)\s*(/?)>")
 _WEB_LINK = re.compile(r"<https?://[^\s<>]+>")
 _CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
+_MAY_BECOME_HTML = re.compile(rf"`|~~~|{_TAG.pattern}")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 _SCRIPT_TARGET = re.compile(
     r"(\]\(\s*<?|^ {0,3}\[[^\]]*\]:\s*<?)\s*(?:javascript|vbscript|data)\s*:", re.IGNORECASE | re.MULTILINE
@@ -119,8 +120,33 @@ def author(value: str) -> Safe:
     source = visible(value).strip("\n")
     prose = "\n".join(chunk for chunk, fenced in _chunks(source) if not fenced)
     allowed = _allowed_tags(_CODE_SPAN.sub("", prose))
-    done = [chunk if fenced else _without_html(chunk, allowed) for chunk, fenced in _chunks(source)]
+    # Within a block of HTML an address in angle brackets is a tag, and what follows its host are attributes.
+    links = not _MAY_BECOME_HTML.search(source)
+    done = [_fenced(chunk) if fenced else _without_html(chunk, allowed, links) for chunk, fenced in _chunks(source)]
     return Safe("\n".join(done))
+
+
+def _fenced(chunk: str) -> str:
+    """As it is, unless it holds `<`: a list that ends, or a block of HTML around it, makes text of a fence."""
+    if "<" not in chunk:
+        return chunk
+    body = "\n".join(chunk.split("\n")[1:-1])
+    return f"<pre><code>{_references(body)}</code></pre>"
+
+
+def _code_span(span: re.Match[str]) -> str:
+    """As it is, unless it holds `<`: a cell's edge, a backslash or a block of HTML makes text of a code span."""
+    return f"<code>{_references(span[2].strip())}</code>" if "<" in span[0] else span[0]
+
+
+def _references(body: str) -> str:
+    """Every character itself, white space included, on one line: a blank one would end a block of HTML."""
+    return _SPECIAL.sub(_reference, body).replace("\n", "&#10;")
+
+
+def _link(match: re.Match[str]) -> str:
+    address = match[0][1:-1]
+    return f"[{text(address)}]({quote(address, safe='/:?#@!$&*+,;=%~')})"
 
 
 def _chunks(source: str) -> list[tuple[str, bool]]:
@@ -155,17 +181,20 @@ def _allowed_tags(prose: str) -> frozenset[str]:
     return frozenset(paired | _VOID_TAGS)
 
 
-def _without_html(prose: str, allowed: frozenset[str]) -> str:
+def _without_html(prose: str, allowed: frozenset[str], links: bool) -> str:
     kept: list[str] = []
     position = 0
     for span in _CODE_SPAN.finditer(prose):
-        kept += [_tags_only(prose[position : span.start()], allowed), span[0]]
+        kept += [_tags_only(prose[position : span.start()], allowed, links), _code_span(span)]
         position = span.end()
-    kept.append(_tags_only(prose[position:], allowed))
+    kept.append(_tags_only(prose[position:], allowed, links))
     return _SCRIPT_TARGET.sub(r"\1#", "".join(kept))
 
 
-def _tags_only(prose: str, allowed: frozenset[str]) -> str:
+def _tags_only(prose: str, allowed: frozenset[str], links: bool) -> str:
+    if not links:
+        prose = _WEB_LINK.sub(_link, prose)
+
     def keep_or_escape(match: re.Match[str]) -> str:
         rest = prose[match.start() :]
         tag = _TAG.match(rest)

@@ -35,7 +35,8 @@ BITS = {
     **dict.fromkeys(("U16", "I16", "F16", "BF16"), 16),
     **dict.fromkeys(("U32", "I32", "F32"), 32),
     **dict.fromkeys(("U64", "I64", "F64", "C64"), 64),
-    **{"F4": 4, "F6_E2M3": 6, "F6_E3M2": 6},
+    "F4": 4,
+    **dict.fromkeys(("F6_E2M3", "F6_E3M2"), 6),
 }
 """Of one element. For messages alone: what a type is, the package decides."""
 
@@ -154,10 +155,10 @@ def _explained(text: bytes, data_bytes: int) -> str | None:
     position, before = 0, "the header"
     for start, end, name in sorted(spans):
         if start < position:
-            return f"tensors {quoted(before)} and {quoted(name)} overlap by {position - start:,} bytes"
+            return f"{before} and {quoted(name)} overlap by {position - start:,} bytes"
         if start > position:
             return f"{start - position:,} bytes between {before} and tensor {quoted(name)} belong to no tensor"
-        position, before = end, name
+        position, before = end, f"tensor {quoted(name)}"
     if position > data_bytes:
         return f"it is truncated: {data_bytes:,} bytes of data, and the header describes {position:,}"
     if position < data_bytes:
