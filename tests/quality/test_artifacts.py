@@ -1,0 +1,159 @@
+"""The artifact score on photographs, with lattices and grain laid over them."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ltxbench.quality import grain, lattice
+from ltxbench.quality.artifacts import artifacts
+from ltxbench.quality.luma import Frames, luma
+from tests.quality.pictures import (
+    PHOTOGRAPHS,
+    jpeg,
+    pan,
+    photograph,
+    through_h264,
+    to_uint8,
+    with_grain,
+    with_lattice,
+    with_lines,
+)
+
+TEXTURES = ("grass.png", "gravel.png", "brick.png")
+EVEN = ("astronaut.png", "coffee.png", "rocket.jpg")
+
+
+def score(frame: Frames) -> float:
+    return artifacts(frame if frame.ndim == 4 else frame[None]).score
+
+
+@cache
+def clean_scores() -> dict[str, float]:
+    return {name: score(photograph(name, 512)) for name in PHOTOGRAPHS}
+
+
+def test_no_clean_photograph_stands_out_whatever_its_texture() -> None:
+    assert max(clean_scores().values()) < 1, clean_scores()
+
+
+@pytest.mark.parametrize("name", EVEN)
+@pytest.mark.parametrize("period_px", [2, 4, 5.3, 8, 16])
+def test_a_faint_lattice_ranks_above_every_clean_photograph(name: str, period_px: float) -> None:
+    assert score(with_lattice(photograph(name, 512), 4, period_px)) > max(clean_scores().values())
+
+
+@pytest.mark.parametrize("name", TEXTURES)
+def test_a_lattice_is_found_under_dense_texture_too(name: str) -> None:
+    assert score(with_lattice(photograph(name, 512), 6, 4)) > max(clean_scores().values())
+
+
+@pytest.mark.parametrize("name", EVEN)
+def test_thin_lines_of_a_long_period_are_found_by_their_harmonics(name: str) -> None:
+    assert score(with_lines(photograph(name, 512), 6, 32)) > max(clean_scores().values())
+
+
+@pytest.mark.parametrize("name", EVEN)
+def test_fine_grain_ranks_above_every_clean_photograph(name: str) -> None:
+    assert score(with_grain(photograph(name, 512), 4)) > max(clean_scores().values())
+
+
+@pytest.mark.parametrize("name", EVEN)
+def test_coarse_grain_ranks_above_every_clean_photograph(name: str) -> None:
+    assert score(with_grain(photograph(name, 512), 8, blur_px=1.0)) > max(clean_scores().values())
+
+
+@pytest.mark.parametrize("sigma", [3, 6])
+def test_grain_is_measured_in_grey_levels_of_luma(sigma: float) -> None:
+    noise = np.random.default_rng(0).normal(0, sigma, (256, 384)) + 128
+    assert grain.sigma(noise.astype(np.float32)) == pytest.approx(sigma, rel=0.1)
+
+
+def test_a_lattice_is_measured_with_its_period_and_amplitude() -> None:
+    x = np.arange(384)
+    texture = luma(photograph("astronaut.png", 384))[:256, :384]
+    plane = (texture + 3 * np.cos(2 * np.pi * x / 8 + 0.7)).astype(np.float32)
+    peak = lattice.peaks(plane[None])[0]
+    assert peak.period_x_px == pytest.approx(8, abs=0.05)
+    assert peak.period_y_px is None
+    assert peak.amplitude == pytest.approx(3, rel=0.15)
+    assert peak.rms == pytest.approx(peak.amplitude / np.sqrt(2))
+
+
+def test_a_checkerboard_of_single_pixels_counts_with_its_whole_amplitude() -> None:
+    y, x = np.mgrid[:256, :384]
+    plane = luma(photograph("astronaut.png", 384))[:256, :384] + 3 * (-1.0) ** (x + y)
+    assert lattice.rms(lattice.peaks(plane[None].astype(np.float32))) == pytest.approx(3, rel=0.15)
+
+
+def test_a_texture_that_repeats_in_one_place_is_no_lattice() -> None:
+    frame = photograph("coffee.png", 512).copy()
+    fence = with_lattice(frame, 40, 8)
+    frame[40:140, 60:200] = fence[40:140, 60:200]
+    assert artifacts(frame[None]).lattice_rms < 0.2
+
+
+def test_a_pattern_whose_phase_wanders_is_no_lattice() -> None:
+    frame = photograph("coffee.png", 512)
+    x = np.arange(frame.shape[1]) + 12 * np.sin(np.arange(frame.shape[1]) / 60)
+    wandering = to_uint8(frame + 4 * np.cos(2 * np.pi * x / 8)[None, :, None])
+    assert artifacts(wandering[None]).lattice_rms < 0.25 * artifacts(with_lattice(frame, 8, 8)[None]).lattice_rms
+
+
+def test_a_pattern_that_moves_with_the_camera_is_no_lattice_in_a_video() -> None:
+    scene = with_lattice(photograph("coffee.png", 512), 4, 8)
+    moving = pan(scene, 5, (1, 3))
+    fixed = np.stack([with_lattice(frame, 4, 8) for frame in pan(photograph("coffee.png", 512), 5, (1, 3))])
+    assert artifacts(fixed).lattice_rms > 0.8
+    assert artifacts(moving).lattice_rms < 0.2
+
+
+@pytest.mark.parametrize("quality", [50, 75, 90])
+def test_the_blocks_of_jpeg_are_no_lattice(quality: int) -> None:
+    assert artifacts(jpeg(photograph("astronaut.png"), quality)[None]).lattice_rms < 0.3
+
+
+def test_a_lattice_and_grain_survive_the_encoder_of_the_videos(tmp_path: Path) -> None:
+    clean = pan(photograph("coffee.png", 512), 5)
+    grainy = np.stack([with_grain(frame, 8, seed) for seed, frame in enumerate(clean)])
+    latticed = np.stack([with_lattice(frame, 4, 8) for frame in clean])
+    coded = [score(through_h264(frames, tmp_path / "a.mp4")) for frames in (clean, grainy, latticed)]
+    assert coded[0] < 0.5
+    assert coded[1] > 1
+    assert coded[2] > 1
+
+
+def test_letterboxes_neither_hide_an_artifact_nor_make_one() -> None:
+    def boxed(frame: Frames) -> Frames:
+        picture = frame.copy()
+        picture[:60] = picture[-60:] = 0
+        return picture
+
+    frame = photograph("astronaut.png")
+    assert score(boxed(frame)) < 1
+    assert score(boxed(with_grain(frame, 4))) > 1
+    assert score(boxed(with_lattice(frame, 4, 8))) > 1
+
+
+def test_artifacts_are_found_in_the_dark() -> None:
+    dark = to_uint8(photograph("coffee.png", 512) * 0.25)
+    assert score(dark) < 1
+    assert score(with_grain(dark, 6)) > 1
+    assert score(with_lattice(dark, 4, 8)) > 1
+
+
+@pytest.mark.parametrize("kind", ["grain", "lattice"])
+def test_the_score_hardly_depends_on_the_width(kind: str) -> None:
+    scores = []
+    for width in (512, 768, 1024):
+        frame = photograph("coffee.png", width)
+        scores.append(score(with_grain(frame, 4) if kind == "grain" else with_lattice(frame, 4, 8)))
+    assert max(scores) / min(scores) < 1.25
+
+
+@pytest.mark.parametrize("frame", [np.zeros((512, 768, 3)), np.full((512, 768, 3), 255), np.full((40, 30, 3), 90)])
+def test_a_frame_that_shows_nothing_scores_nothing(frame: Frames) -> None:
+    assert score(frame.astype(np.uint8)) == 0
