@@ -27,9 +27,10 @@ class Badge:
     advice: str = ""
 
 
-def of_run(results: Results, judged: Badges) -> tuple[Badge, ...]:
-    """What holds for the run or for every one of its cases."""
-    return tuple(map(_judged, (*results.verdict.reasons, *judged.shared)))
+def of_run(results: Results, judged: Badges) -> tuple[tuple[str, Badge], ...]:
+    """What holds for the run or for every one of its cases, and which of the two."""
+    run = [("The run", _judged(reason)) for reason in results.verdict.reasons]
+    return (*run, *(("Every case", _judged(reason)) for reason in judged.shared))
 
 
 def of_cases(results: Results, judged: Badges) -> Mapping[str, tuple[Badge, ...]]:

@@ -18,37 +18,56 @@ from ltxbench.run.records import Phase
 if TYPE_CHECKING:
     import altair as alt
 
+    Chart = alt.Chart | alt.LayerChart | alt.FacetChart
+
 LOG_FROM = 6.0
 """An axis whose largest value is so many times its smallest is logarithmic."""
 FADED = 0.14
-PHASE_RANGE = {phase: PHASE_COLOURS.get(phase, "#A0A0A0") for phase in PHASE_TITLES}
+UNCOLOURED = "#A0A0A0"
 
 
 def specifications(cases: Sequence[Measured]) -> dict[str, dict[str, Any]]:
     """By the plot's name; only those for which some case has figures."""
     import altair as alt
 
-    charts: dict[str, alt.TopLevelMixin] = {}
+    charts: dict[str, Chart] = {}
     points = [
         (case.generation_s, case.peak_bytes) for case in cases if case.generation_s is not None and case.peak_bytes
     ]
     if points:
-        charts["tradeoff"] = _tradeoff(alt, [s for s, _ in points], [peak / GIB for _, peak in points if peak])
+        charts["tradeoff"] = _tradeoff([s for s, _ in points], [peak / GIB for _, peak in points if peak])
     durations = [step.step_s for case in cases for step in case.record.steps]
     if durations:
-        charts["steps"] = _steps(alt, durations)
-    phases = [part.phase for case in cases for part in case.record.phases]
-    if phases:
-        present = [phase for phase in PHASE_TITLES if phase in set(phases)]
-        charts["phases"] = _phases(alt, present)
-        charts["memory"] = _memory(alt, present)
+        charts["steps"] = _steps(durations)
+    if present := phases_of(cases):
+        charts["phases"] = _phases(present)
+        charts["memory"] = _memory(present)
     if any(len(case.rounds) > 1 for case in cases):
-        charts["rounds"] = _rounds(alt)
-    return {name: chart.to_dict() for name, chart in charts.items()}
+        charts["rounds"] = _rounds()
+    highlight = alt.param(name="highlight", value=0)
+    return {name: plain(chart.add_params(highlight)) for name, chart in charts.items()}
 
 
-def _tradeoff(alt: Any, times_s: Sequence[float], peaks: Sequence[float]) -> alt.LayerChart:
-    time_scale = _scale(alt, times_s, zero=True)
+def plain(chart: Chart) -> dict[str, Any]:
+    """Without the schema's address, which only names Altair's version."""
+    return {key: value for key, value in chart.to_dict().items() if key != "$schema"}
+
+
+def phases_of(cases: Sequence[Measured]) -> list[Phase]:
+    """The phases that any case went through, in the order of the pipeline."""
+    found = {part.phase for case in cases for part in case.record.phases}
+    return [phase for phase in PHASE_TITLES if phase in found]
+
+
+def phase_colours(phases: Sequence[Phase]) -> dict[str, str]:
+    """By the phase's title."""
+    return {PHASE_TITLES[phase]: PHASE_COLOURS.get(phase, UNCOLOURED) for phase in phases}
+
+
+def _tradeoff(times_s: Sequence[float], peaks: Sequence[float]) -> Chart:
+    import altair as alt
+
+    time_scale = _scale(times_s, zero=True)
     low, high = min(peaks), max(peaks)
     room = max(high - low, 0.1 * high, 1e-3)
     memory_scale = alt.Scale(domain=[max(0.0, low - 0.25 * room), high + 0.3 * room], nice=False)
@@ -56,46 +75,43 @@ def _tradeoff(alt: Any, times_s: Sequence[float], peaks: Sequence[float]) -> alt
     y = alt.Y("peak:Q", title="peak MLX memory, GiB", scale=memory_scale)
     base = alt.Chart(alt.NamedData("cases")).encode(x=x, y=y)
     front = base.transform_filter("datum.front")
-    return _highlighted(
-        alt,
-        alt.layer(
-            alt.Chart(alt.NamedData("limits"))
-            .mark_rule(strokeDash=[4, 3], clip=True)
-            .encode(x=alt.X("time:Q", scale=time_scale))
-            .transform_filter("isValid(datum.time)"),
-            alt.Chart(alt.NamedData("limits"))
-            .mark_rule(strokeDash=[4, 3], clip=True)
-            .encode(y=alt.Y("peak:Q", scale=memory_scale))
-            .transform_filter("isValid(datum.peak)"),
-            front.mark_line(interpolate="step-after", strokeWidth=1, opacity=0.6, strokeDash=[2, 2]).encode(
-                order="time:Q"
-            ),
-            front.mark_point(size=230, filled=False, strokeWidth=1.2, opacity=1),
-            base.mark_circle(size=80, stroke=None).encode(
-                color=alt.Color("colour:N", scale=None),
-                opacity=_unless_faded(alt, 0.95),
-                tooltip=[
-                    alt.Tooltip("label:N", title="Case"),
-                    alt.Tooltip("time_text:N", title="Time"),
-                    alt.Tooltip("peak_text:N", title="Peak memory"),
-                    alt.Tooltip("remark:N", title="Remark"),
-                ],
-            ),
-            alt.Chart(alt.NamedData("names"))
-            .mark_text(align="left", dx=10, dy=-9, fontSize=11, clip=True)
-            .encode(x=x, y=y, text="text:N"),
-        ).properties(width="container", height=340),
-    )
+    return alt.layer(
+        alt.Chart(alt.NamedData("limits"))
+        .mark_rule(strokeDash=[4, 3], clip=True)
+        .encode(x=alt.X("time:Q", scale=time_scale))
+        .transform_filter("isValid(datum.time)"),
+        alt.Chart(alt.NamedData("limits"))
+        .mark_rule(strokeDash=[4, 3], clip=True)
+        .encode(y=alt.Y("peak:Q", scale=memory_scale))
+        .transform_filter("isValid(datum.peak)"),
+        front.mark_line(interpolate="step-after", strokeWidth=1, opacity=0.6, strokeDash=[2, 2]).encode(order="time:Q"),
+        front.mark_point(size=230, filled=False, strokeWidth=1.2, opacity=1),
+        base.mark_circle(size=80, stroke=None).encode(
+            color=alt.Color("colour:N", scale=None),
+            opacity=_unless_faded(0.95),
+            tooltip=[
+                alt.Tooltip("label:N", title="Case"),
+                alt.Tooltip("time_text:N", title="Time"),
+                alt.Tooltip("peak_text:N", title="Peak memory"),
+                alt.Tooltip("remark:N", title="Remark"),
+            ],
+        ),
+        alt.Chart(alt.NamedData("names"))
+        .mark_text(align="left", dx=10, dy=-9, fontSize=11, clip=True)
+        .encode(x=x, y=y, text="text:N"),
+    ).properties(width="container", height=340)
 
 
-def _steps(alt: Any, durations_s: Sequence[float]) -> alt.LayerChart:
-    scale = _scale(alt, durations_s, zero=True)
+def _steps(durations_s: Sequence[float]) -> Chart:
+    import altair as alt
+
+    scale = _scale(durations_s, zero=True)
     base = alt.Chart(alt.NamedData("steps")).encode(
         x=alt.X("index:Q", title="step", axis=alt.Axis(tickMinStep=1, format="d")),
         y=alt.Y("s:Q", title=_titled("seconds a step", scale), scale=scale),
         color=alt.Color("colour:N", scale=None),
         detail=["n:O", "stage:O"],
-        opacity=_unless_faded(alt, 0.9),
+        opacity=_unless_faded(0.9),
     )
     tooltip = [
         alt.Tooltip("label:N", title="Case"),
@@ -103,37 +119,40 @@ def _steps(alt: Any, durations_s: Sequence[float]) -> alt.LayerChart:
         alt.Tooltip("stage:O", title="Stage"),
         alt.Tooltip("s:Q", title="Seconds", format=".4~g"),
     ]
-    return _highlighted(
-        alt,
-        alt.layer(base.mark_line(strokeWidth=1.6), base.mark_circle(size=34).encode(tooltip=tooltip)).properties(
-            width="container", height=300
-        ),
+    return alt.layer(base.mark_line(strokeWidth=1.6), base.mark_circle(size=34).encode(tooltip=tooltip)).properties(
+        width="container", height=300
     )
 
 
-def _phases(alt: Any, present: Sequence[Phase]) -> alt.Chart:
-    return _highlighted(
-        alt,
+def _phases(present: Sequence[Phase]) -> Chart:
+    import altair as alt
+
+    chart: alt.Chart = (
         alt.Chart(alt.NamedData("phases"))
         .mark_bar()
         .encode(
-            y=alt.Y("label:N", sort=alt.SortField("n"), title=None, axis=alt.Axis(labelLimit=220)),
+            y=alt.Y("label:N", sort=alt.EncodingSortField("n", op="min"), title=None, axis=alt.Axis(labelLimit=220)),
             x=alt.X("s:Q", title="seconds", stack="zero"),
             order=alt.Order("order:Q"),
-            color=alt.Color("phase:N", scale=_phase_scale(alt, present), legend=_legend(alt)),
-            opacity=_unless_faded(alt, 1.0, faded=0.35),
+            color=alt.Color("phase:N", scale=_phase_scale(present), legend=None),
+            opacity=_unless_faded(1.0, faded=0.35),
             tooltip=[
                 alt.Tooltip("label:N", title="Case"),
                 alt.Tooltip("phase:N", title="Phase"),
                 alt.Tooltip("s:Q", title="Seconds", format=".4~g"),
             ],
         )
-        .properties(width="container", height=alt.Step(24)),
+        .properties(
+            width="container", height=alt.Step(24), autosize=alt.AutoSizeParams(type="fit-x", contains="padding")
+        )
     )
+    return chart
 
 
-def _memory(alt: Any, present: Sequence[Phase]) -> alt.LayerChart:
+def _memory(present: Sequence[Phase]) -> Chart:
     """One case in full over its own time, its phases behind it; the others faint."""
+    import altair as alt
+
     chosen, end = alt.param(name="chosen", value=0), alt.param(name="end_s", value=1)
     scale = alt.Scale(domainMin=0, domainMax=alt.ExprRef("end_s"), nice=False, zero=False)
     time = alt.X("t:Q", title="seconds since the case began", scale=scale)
@@ -143,7 +162,7 @@ def _memory(alt: Any, present: Sequence[Phase]) -> alt.LayerChart:
         .encode(
             x=alt.X("start:Q", scale=scale),
             x2="end:Q",
-            fill=alt.Fill("phase:N", scale=_phase_scale(alt, present), legend=_legend(alt)),
+            fill=alt.Fill("phase:N", scale=_phase_scale(present), legend=None),
             tooltip=[
                 alt.Tooltip("phase:N", title="Phase"),
                 alt.Tooltip("s:Q", title="Seconds", format=".4~g"),
@@ -161,18 +180,20 @@ def _memory(alt: Any, present: Sequence[Phase]) -> alt.LayerChart:
             strokeDash=alt.StrokeDash(
                 "kind:N",
                 scale=alt.Scale(domain=["MLX, active", "process"], range=[[1, 0], [4, 3]]),
-                legend=alt.Legend(title=None, orient="bottom", symbolType="stroke"),
+                legend=None,
             ),
             strokeWidth=alt.condition(ours, alt.value(2), alt.value(1)),
             opacity=alt.condition(ours, alt.value(1), alt.value(FADED)),
             detail=["n:O"],
         )
     )
-    return _highlighted(alt, alt.layer(bands, lines).add_params(chosen, end).properties(width="container", height=320))
+    return alt.layer(bands, lines).add_params(chosen, end).properties(width="container", height=320)
 
 
-def _rounds(alt: Any) -> alt.LayerChart:
-    y = alt.Y("label:N", sort=alt.SortField("n"), title=None, axis=alt.Axis(labelLimit=220))
+def _rounds() -> Chart:
+    import altair as alt
+
+    y = alt.Y("label:N", sort=alt.EncodingSortField("n", op="min"), title=None, axis=alt.Axis(labelLimit=220))
     x = alt.X("s:Q", title="generation, seconds", scale=alt.Scale(zero=False))
     base = alt.Chart(alt.NamedData("rounds")).encode(y=y)
     tooltip = [
@@ -180,19 +201,18 @@ def _rounds(alt: Any) -> alt.LayerChart:
         alt.Tooltip("round:Q", title="Round"),
         alt.Tooltip("s:Q", title="Seconds", format=".5~g"),
     ]
-    return _highlighted(
-        alt,
-        alt.layer(
-            base.mark_rule(strokeWidth=1, opacity=0.5).encode(x="min(s):Q", x2="max(s):Q"),
-            base.mark_tick(thickness=2, size=18).encode(x=alt.X("median(s):Q", title="generation, seconds")),
-            base.mark_circle(size=50).encode(
-                x=x, color=alt.Color("colour:N", scale=None), opacity=_unless_faded(alt, 0.8), tooltip=tooltip
-            ),
-        ).properties(width="container", height=alt.Step(24)),
-    )
+    return alt.layer(
+        base.mark_rule(strokeWidth=1, opacity=0.5).encode(x="min(s):Q", x2="max(s):Q"),
+        base.mark_tick(thickness=2, size=18).encode(x=alt.X("median(s):Q", title="generation, seconds")),
+        base.mark_circle(size=50).encode(
+            x=x, color=alt.Color("colour:N", scale=None), opacity=_unless_faded(0.8), tooltip=tooltip
+        ),
+    ).properties(width="container", height=alt.Step(24), autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
 
 
-def _scale(alt: Any, values: Sequence[float], *, zero: bool) -> alt.Scale:
+def _scale(values: Sequence[float], *, zero: bool) -> alt.Scale:
+    import altair as alt
+
     low, high = min(values), max(values)
     if low > 0 and high / low >= LOG_FROM:
         return alt.Scale(type="log", domain=[low / 1.3, high * 1.4], nice=False)
@@ -203,18 +223,41 @@ def _titled(words: str, scale: Any) -> str:
     return f"{words} (log scale)" if scale.to_dict().get("type") == "log" else words
 
 
-def _phase_scale(alt: Any, present: Sequence[Phase]) -> alt.Scale:
-    return alt.Scale(domain=[PHASE_TITLES[phase] for phase in present], range=[PHASE_RANGE[phase] for phase in present])
+def _phase_scale(present: Sequence[Phase]) -> alt.Scale:
+    import altair as alt
+
+    colours = phase_colours(present)
+    return alt.Scale(domain=list(colours), range=list(colours.values()))
 
 
-def _legend(alt: Any) -> alt.Legend:
-    """In as many columns as the page's width leaves room for."""
-    return alt.Legend(title=None, orient="bottom", columns=alt.ExprRef("max(2, floor(width / 150))"))
+def _unless_faded(opacity: float, faded: float = FADED) -> Any:
+    import altair as alt
 
-
-def _unless_faded(alt: Any, opacity: float, faded: float = FADED) -> Any:
     return alt.condition("highlight == 0 || highlight == datum.n", alt.value(opacity), alt.value(faded))
 
 
-def _highlighted(alt: Any, chart: Any) -> Any:
-    return chart.add_params(alt.param(name="highlight", value=0))
+def forest() -> dict[str, Any]:
+    """Of two runs: each case's ratio with its interval, and the band within which no change matters."""
+    import altair as alt
+
+    x = alt.X("ratio:Q", title="time, new over old: left of 1 is faster", scale=alt.Scale(zero=False))
+    y = alt.Y("label:N", sort=alt.EncodingSortField("n", op="min"), title=None, axis=alt.Axis(labelLimit=220))
+    band = alt.Chart(alt.NamedData("band")).mark_rect(opacity=0.15).encode(x="low:Q", x2="high:Q")
+    one = alt.Chart(alt.NamedData("band")).mark_rule(strokeDash=[4, 3]).encode(x="one:Q")
+    base = alt.Chart(alt.NamedData("forest")).encode(
+        y=y, color=alt.Color("colour:N", scale=None), opacity=_unless_faded(1.0)
+    )
+    tooltip = [
+        alt.Tooltip("label:N", title="Case"),
+        alt.Tooltip("answer:N", title="Answer"),
+        alt.Tooltip("ratio:Q", title="Ratio", format=".4f"),
+        alt.Tooltip("low:Q", title="From", format=".4f"),
+        alt.Tooltip("high:Q", title="To", format=".4f"),
+    ]
+    chart = alt.layer(
+        band,
+        one,
+        base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q"), x2="high:Q"),
+        base.mark_point(filled=True, size=90, opacity=1).encode(x=x, tooltip=tooltip),
+    ).properties(width="container", height=alt.Step(26), autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
+    return plain(chart.add_params(alt.param(name="highlight", value=0)))

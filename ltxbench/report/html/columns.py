@@ -49,7 +49,7 @@ def columns(results: Results, cases: Sequence[Measured]) -> tuple[Column, ...]:
         )
     }
     several = any(len(case.rounds) > 1 for case in cases)
-    every = (
+    every: tuple[Column, ...] = (
         Column("model", "Model", _model, numeric=False),
         Column("steps", "Steps", _steps),
         Column("cfg", "CFG", _guidance, shown=False),

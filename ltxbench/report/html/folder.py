@@ -16,9 +16,11 @@ from ltxbench.report.escape import visible
 from ltxbench.report.html import badges, cases, charts, columns, media, prose, twins
 from ltxbench.report.html.embed import json_block
 from ltxbench.report.html.vendored import BUNDLE, LICENCES
+from ltxbench.report.manifest import Sources
 from ltxbench.report.measured import measured
-from ltxbench.report.page import Media, Page, Remark
+from ltxbench.report.page import Definition, Media, Remark
 from ltxbench.report.plots import style
+from ltxbench.report.quality import findings as pictures_findings
 from ltxbench.report.results import Results
 from ltxbench.run.store import RunFolder
 
@@ -39,6 +41,7 @@ DARK_PALETTE = [
     "#B5B5B5",
 ]
 """The palette of the plots for a dark ground, hue by hue."""
+COLOURS = {"light": list(style.PALETTE), "dark": DARK_PALETTE}
 STYLES = ("base", "table", "players", "plots")
 SCRIPTS = ("dom", "state", "theme", "chooser", "table", "transport", "players", "stage", "plots", "details", "main")
 
@@ -49,23 +52,31 @@ def write_page(
     destination: Path,
     *,
     name: str | None,
-    findings: Mapping[str, Sequence[Finding]],
+    findings: Mapping[str, Sequence[Finding]] | None,
+    sources: Sources | None,
+    draw: bool,
 ) -> Path:
     """See the package."""
-    clips = _clips(run, destination)
+    frame = first_frame(run)
+    found = {
+        record.case.name: media.clip(run, record, destination, frame, sources=sources, draw=draw)
+        for record in run.cases
+    }
+    clips = {case: clip for case, clip in found.items() if clip is not None}
     pictures = {case: Media(video=clip.src) for case, clip in clips.items()}
-    page = build(results, pictures, (), folder=name, findings=findings)
+    noticed = pictures_findings(results) if findings is None else findings
+    page = build(results, pictures, (), folder=name, findings=noticed)
     details = dict(zip((record.case.name for record in results.records), page.cases, strict=True))
     measures = measured(results)
-    judged = Badges(results, findings)
+    judged = Badges(results, noticed)
     of_cases = badges.of_cases(results, judged)
     shown = columns.columns(results, measures)
     drawn = charts.specifications(measures)
     data: dict[str, Any] = {
         "title": page.title,
         "synthetic": run.record.weights.synthetic,
-        "first_frame": _first_frame(run),
-        "colours": {"light": list(style.PALETTE), "dark": DARK_PALETTE},
+        "first_frame": frame,
+        "colours": COLOURS,
         "columns": [
             {"key": c.key, "title": c.title, "numeric": c.numeric, "shown": c.shown, "meaning": c.meaning}
             for c in shown
@@ -78,7 +89,9 @@ def write_page(
         page=page,
         verdict=results.verdict,
         of_run=badges.of_run(results, judged),
-        remarks=_remarks(page, results, of_cases),
+        remarks=_remarks(results, of_cases),
+        definitions=[Definition(column.title, column.meaning) for column in shown if column.shown and column.meaning],
+        phases=charts.phase_colours(charts.phases_of(measures)),
         questions=twins.questions(results, measures),
         sections=[(section.title, prose.html(section.body)) for section in page.sections],
         charts=drawn,
@@ -93,8 +106,8 @@ def write_page(
     return target
 
 
-def _remarks(page: Page, results: Results, of_cases: Mapping[str, Sequence[badges.Badge]]) -> tuple[Remark, ...]:
-    """The matrix's notes, then what was found on cases, each sentence once."""
+def _remarks(results: Results, of_cases: Mapping[str, Sequence[badges.Badge]]) -> tuple[Remark, ...]:
+    """What was found on cases, each sentence once."""
     about: dict[str, list[int]] = {}
     for record in results.records:
         for badge in of_cases.get(record.case.name, ()):
@@ -103,7 +116,7 @@ def _remarks(page: Page, results: Results, of_cases: Mapping[str, Sequence[badge
     found = [Remark(fmt.cases(numbers), text) for text, numbers in about.items()]
     rest = len(found) - MOST_REMARKS
     more = [Remark("More", f"{fmt.plural(rest, 'remark')} in the cases themselves.")] if rest > 0 else []
-    return (*page.remarks, *found[:MOST_REMARKS], *more)
+    return (*found[:MOST_REMARKS], *more)
 
 
 def render(template: str, **values: object) -> str:
@@ -131,12 +144,6 @@ def write_assets(folder: Path, scripts: Sequence[str], styles: Sequence[str]) ->
         shutil.copyfile(source, folder / source.name)
 
 
-def _clips(run: RunFolder, destination: Path) -> Mapping[str, media.Clip]:
-    """The posters show the first still that the matrix asks for: players start there."""
-    frame = _first_frame(run)
-    found = ((record.case.name, media.clip(run, record, destination, frame)) for record in run.cases)
-    return {name: clip for name, clip in found if clip is not None}
-
-
-def _first_frame(run: RunFolder) -> int:
+def first_frame(run: RunFolder) -> int:
+    """Where players start, and what posters show: the first still that the matrix asks for."""
     return min(run.record.matrix.stills, default=0)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ltxbench.errors import ResultError
+from ltxbench.report.manifest import Sources
 from ltxbench.run.records import CaseRecord
 from ltxbench.run.store import RunFolder
 from ltxbench.run.video import read_frame
@@ -23,7 +24,7 @@ class Clip:
     """Paths are relative to the page."""
 
     src: str
-    poster: str | None
+    poster: str
     width: int
     height: int
     frames: int
@@ -31,27 +32,43 @@ class Clip:
     size_bytes: int
 
 
-def clip(run: RunFolder, record: CaseRecord, folder: Path, frame: int, *, base: str = RUN) -> Clip | None:
+def clip(
+    run: RunFolder,
+    record: CaseRecord,
+    folder: Path,
+    frame: int,
+    *,
+    src: str | None = None,
+    poster: str | None = None,
+    sources: Sources | None = None,
+    draw: bool = True,
+) -> Clip | None:
     """The case's video, its poster written below `folder`; None without a video, or for one that cannot be read.
 
     frame: the one that the poster shows; the video's last where it is shorter
-    base: the run's folder relative to the page
+    src, poster: their paths relative to the page; the video's place in run/ and posters/ unless given
+    sources: is told what the poster was made from
+    draw: without, no poster is written, and a video that cannot be read is found out elsewhere
     """
     path = run.video_path(record.case.name)
     video = record.video
     if path is None or video is None:
         return None
-    poster = f"{POSTERS}/{record.case.name}.webp"
-    try:
-        picture = _poster(path, min(frame, video.frames - 1))
-    except (ResultError, IndexError):
-        return None
-    target = folder / poster
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(picture)
+    place = poster or f"{POSTERS}/{record.case.name}.webp"
+    shown = min(frame, video.frames - 1)
+    if sources is not None:
+        sources.add(place, path.read_bytes(), shown, POSTER_WIDTH_PX, POSTER_QUALITY)
+    if draw:
+        try:
+            picture = _poster(path, shown)
+        except (ResultError, IndexError):
+            return None
+        target = folder / place
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(picture)
     return Clip(
-        src=f"{base}/{path.relative_to(run.path).as_posix()}",
-        poster=poster,
+        src=src or f"{RUN}/{path.relative_to(run.path).as_posix()}",
+        poster=place,
         width=video.width,
         height=video.height,
         frames=video.frames,

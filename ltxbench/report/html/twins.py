@@ -11,6 +11,7 @@ from ltxbench.report.badges import closed, doubts
 from ltxbench.report.measured import Measured
 from ltxbench.report.results import Results
 from ltxbench.trust.comparison import CaseComparison, MetricComparison, Result, compare_pairs
+from ltxbench.trust.samples import LOAD
 
 _ANSWERS = {Result.FASTER: "Yes", Result.SLOWER: "No, slower", Result.SAME: "No, just as fast"}
 
@@ -38,7 +39,7 @@ def questions(results: Results, cases: Sequence[Measured]) -> tuple[Question, ..
 
 
 def _question(results: Results, old: Measured, new: Measured, found: CaseComparison) -> Question:
-    times = [metric for metric in found.metrics if metric.metric != "load" and metric.result is not Result.MISSING]
+    times = [metric for metric in found.metrics if metric.metric != LOAD.name and metric.result is not Result.MISSING]
     text = [_time(metric) for metric in times]
     if old.mean_bytes is not None and new.mean_bytes is not None:
         saved = fmt.change(new.mean_bytes, old.mean_bytes)

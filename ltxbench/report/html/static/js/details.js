@@ -30,7 +30,7 @@
     if (!detail) return [list];
     return [
       detail.summary ? el("p", { dir: "auto" }, detail.summary) : null,
-      el("p", { class: "note" }, detail.settings),
+      detail.settings ? el("p", { class: "note" }, detail.settings) : null,
       list,
       detail.failure ? [el("p", { class: "banner bad", dir: "auto" }, el("b", {}, `${detail.failure.outcome}: `), detail.failure.text), detail.failure.output_tail ? folded("Its last output", code(detail.failure.output_tail, "Last output")) : null] : null,
       detail.problem ? el("p", { class: "banner" }, detail.problem) : null,
@@ -39,8 +39,8 @@
       detail.figures.length ? facts(detail.figures) : null,
       detail.twin ? [table(detail.twin, `Beside ${detail.twin.label}`), el("ul", { class: "remarks" }, detail.twin.remarks.map((text) => el("li", {}, text)))] : null,
       detail.steps ? folded("Every step", code(detail.steps, "Every step")) : null,
-      detail.facts.length ? folded("What the engine reported", facts(detail.facts)) : null,
-      folded("How to run it again", code(detail.command, "Command")),
+      detail.facts.length ? folded(detail.command ? "What the engine reported" : "What limits these answers", facts(detail.facts)) : null,
+      detail.command ? folded("How to run it again", code(detail.command, "Command")) : null,
     ].flat();
   }
 

@@ -6,6 +6,6 @@
   if (document.getElementById("players")) page.players.start();
   page.details.start();
   if (document.getElementById("plots")) page.plots.start();
-  page.chooser.start();
+  if (page.chooser) page.chooser.start();
   document.documentElement.dataset.ready = "";
 })(window.ltxbench);

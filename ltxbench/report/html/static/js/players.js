@@ -10,7 +10,7 @@
   let near = null;
 
   function video(one) {
-    const player = el("video", { preload: "auto", playsinline: true, tabindex: "-1", "aria-label": `Video of case ${one.n}` });
+    const player = el("video", { preload: "auto", playsinline: true, tabindex: "-1", "aria-label": `Video of ${one.title}` });
     player.muted = true;
     player.addEventListener("error", () => {
       player.closest(".picture")?.append(el("p", { class: "problem" }, "This video cannot be played here."));
@@ -31,7 +31,7 @@
 
   function seen(entries) {
     for (const entry of entries) {
-      const tile = tiles.get(Number(entry.target.dataset.case));
+      const tile = tiles.get(Number(entry.target.dataset.player));
       if (!tile) continue;
       if (entry.isIntersecting) load(tile);
       if (tile.part) transport.activate(tile.part, entry.isIntersecting);
@@ -39,22 +39,23 @@
   }
 
   function tile(one) {
-    const compare = el("button", { type: "button", "aria-pressed": "false", "data-compare": one.n, "aria-label": `Compare case ${one.n}` }, "Compare");
-    const full = el("button", { type: "button", "data-full": one.n, "aria-label": `Full size of case ${one.n}` }, "Full size");
+    const label = one.case ? one.title : `#${one.n} ${one.title}`;
+    const compare = el("button", { type: "button", "aria-pressed": "false", "data-compare": one.n, "aria-label": `Compare ${label}` }, "Compare");
+    const full = el("button", { type: "button", "data-full": one.n, "aria-label": `Full size of ${label}` }, "Full size");
     const remarks = one.badges.filter((item) => item.kind !== "note");
     const node = el(
       "figure",
-      { class: "player", "data-case": one.n },
+      { class: "player", "data-case": one.case ?? one.n, "data-player": one.n },
       el(
         "div",
         { class: "picture", style: `aspect-ratio: ${one.clip.width} / ${one.clip.height}` },
-        el("img", { src: one.clip.poster, alt: `Frame of case ${one.n}`, loading: "lazy", decoding: "async" }),
+        el("img", { src: one.clip.poster, alt: `Frame of ${label}`, loading: "lazy", decoding: "async" }),
         state.data.synthetic ? el("span", { class: "mark" }, "synthetic weights: no meaning") : null,
       ),
       el(
         "figcaption",
         {},
-        el("a", { href: `#case-${encodeURIComponent(one.name)}` }, `#${one.n} `, name(one.title)),
+        el("a", { href: `#case-${encodeURIComponent(one.name)}` }, one.case ? null : `#${one.n} `, name(one.title)),
         el("span", { class: "figure" }, one.time_s === null ? one.outcome : seconds(one.time_s)),
         el("span", { class: "badges" }, remarks.map(page.table.badge)),
         el("span", { class: "actions" }, compare, full),
@@ -66,7 +67,7 @@
   }
 
   function draw() {
-    const withClip = state.shown().filter((one) => one.clip);
+    const withClip = state.playing();
     const now = withClip.slice(0, limit);
     const wanted = new Set(now.map((one) => one.n));
     for (const [n, old] of tiles) {
@@ -95,7 +96,7 @@
 
   page.players = {
     start() {
-      const withClip = state.cases.filter((one) => one.clip);
+      const withClip = state.allPlayers();
       near = new IntersectionObserver(seen, { rootMargin: NEAR });
       transport.start();
       const first = withClip[0].clip;

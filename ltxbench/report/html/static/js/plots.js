@@ -20,27 +20,26 @@
 
   const identity = (one) => ({ n: one.n, label: label(one), colour: colour(one) });
 
-  // Names of points that lie too close for a name each are joined.
+  const CHARACTER_PX = 6.8;
+  const LINE_PX = 13;
+
+  // Names whose letters would overlap are joined to one.
   function names(points) {
-    const range = (values) => [Math.min(...values), Math.max(...values)];
-    if (!points.length) return [];
-    const log = charts().tradeoff.layer.some((layer) => layer.encoding.x?.scale?.type === "log");
-    const across = log ? Math.log : (value) => value;
-    const [left, right] = range(points.map((point) => across(point.time)));
-    const [low, high] = range(points.map((point) => point.peak));
-    const groups = [];
+    const { x, y } = charts().tradeoff.layer.find((layer) => layer.encoding.y?.title && layer.encoding.x?.title).encoding;
+    const across = x.scale.type === "log" ? Math.log : (value) => value;
+    const width = document.querySelector('[data-chart="tradeoff"]').clientWidth - 60;
+    const left = (point) => (width * (across(point.time) - across(x.scale.domain[0]))) / (across(x.scale.domain[1]) - across(x.scale.domain[0]));
+    const top = (point) => (300 * (point.peak - y.scale.domain[0])) / (y.scale.domain[1] - y.scale.domain[0]);
+    const text = (members) => members.map((one) => one.n).sort((a, b) => a - b).map((n) => `#${n}`).join(" ");
+    const labels = [];
     for (const point of [...points].sort((a, b) => a.time - b.time)) {
-      const near = groups.find(
-        (group) => Math.abs(across(group.time) - across(point.time)) < 0.06 * (right - left || 1) && Math.abs(group.peak - point.peak) < 0.06 * (high - low || 1),
-      );
-      if (near) near.members.push(point);
-      else groups.push({ time: point.time, peak: point.peak, members: [point] });
+      const near = labels.find((label) => Math.abs(label.top - top(point)) < LINE_PX && left(point) < label.right);
+      const label = near || { time: point.time, peak: point.peak, top: top(point), members: [] };
+      if (!near) labels.push(label);
+      label.members.push(point);
+      label.right = left(label) + 14 + CHARACTER_PX * text(label.members).length;
     }
-    return groups.map((group) => ({
-      time: Math.max(...group.members.map((point) => point.time)),
-      peak: group.peak,
-      text: group.members.map((point) => `#${point.n}`).sort((a, b) => a.slice(1) - b.slice(1)).join(" "),
-    }));
+    return labels.map(({ time, peak, members }) => ({ time, peak, text: text(members) }));
   }
 
   const rows = {
@@ -65,6 +64,16 @@
     steps: () => ({ steps: plotted().flatMap((one) => one.steps.map(([index, stage, s]) => ({ ...identity(one), index, stage, s }))) }),
     phases: () => ({ phases: plotted().flatMap((one) => one.phases.map(([phase, , s], order) => ({ ...identity(one), phase, s, order }))) }),
     rounds: () => ({ rounds: plotted().flatMap((one) => Object.entries(one.rounds).map(([round, s]) => ({ ...identity(one), s, round: Number(round) }))) }),
+    // Two runs: one colour an answer, so that the eye finds what changed.
+    forest() {
+      const found = plotted().filter((one) => one.ratio !== null);
+      const colours = theme.dark() ? { faster: "#3FCBA0", slower: "#FF8F4D" } : { faster: "#00734f", slower: "#b34700" };
+      const { threshold } = state.data;
+      return {
+        forest: found.map((one) => ({ ...identity(one), colour: colours[one.answer] || (theme.dark() ? "#b5b5b5" : "#5c6570"), ratio: one.ratio, low: one.low, high: one.high, answer: one.answer })),
+        band: [{ low: 1 / (1 + threshold), high: 1 + threshold, one: 1 }],
+      };
+    },
     memory() {
       const lines = [];
       for (const one of plotted()) {

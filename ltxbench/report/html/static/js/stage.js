@@ -9,8 +9,11 @@
   let mode = "side";
   let waiting = 0; // picked first, until the second is
 
-  const clipOf = (side) => state.byNumber(chosen[side])?.clip || null;
-  const label = (n) => `#${n} ${state.byNumber(n).title}`;
+  const clipOf = (side) => state.player(chosen[side])?.clip || null;
+  const label = (n) => {
+    const one = state.player(n);
+    return one.case ? `#${one.case} ${one.title}` : `#${n} ${one.title}`;
+  };
 
   function setVideo(side) {
     const clip = clipOf(side);
@@ -26,11 +29,11 @@
     video.muted = true;
     video.src = clip.src;
     video.poster = clip.poster;
-    video.setAttribute("aria-label", `Video ${side.toUpperCase()}, case ${chosen[side]}`);
+    video.setAttribute("aria-label", `Video ${side.toUpperCase()}: ${label(chosen[side])}`);
     parts[side] = transport.add(video, clip, chosen[side]);
     transport.activate(parts[side], true);
     fill(byId(`caption-${side}`), el("b", {}, side.toUpperCase()), ` ${label(chosen[side])}`);
-    byId(`caption-${side}`).dataset.case = chosen[side];
+    byId(`caption-${side}`).dataset.case = state.player(chosen[side]).case ?? chosen[side];
   }
 
   // Both in the box of the larger one where they lie on top of each other.

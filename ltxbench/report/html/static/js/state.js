@@ -4,6 +4,7 @@
   const data = JSON.parse(document.getElementById("data").textContent);
   const cases = data.cases;
   const byNumber = new Map(cases.map((one) => [one.n, one]));
+  const players = new Map((data.players || cases.filter((one) => one.clip)).map((one) => [one.n, one]));
   const listeners = new Map();
   const view = { query: "", group: "", outcome: "", remark: "", sort: "n", down: false };
   let pointed = 0;
@@ -56,6 +57,13 @@
     on,
     emit,
     byNumber: (n) => byNumber.get(n),
+    // What is played: the cases that have a video, or, of two runs, each side of a case.
+    player: (n) => players.get(n),
+    playing: () => {
+      const now = new Set(page.state.shown());
+      return data.players ? data.players.filter((one) => now.has(byNumber.get(one.case))) : page.state.shown().filter((one) => one.clip);
+    },
+    allPlayers: () => [...players.values()],
     shown() {
       const words = view.query.toLocaleLowerCase().split(/\s+/).filter(Boolean);
       shown ??= cases.filter((one) => matches(one, words)).sort(compare);

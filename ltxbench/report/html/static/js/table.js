@@ -44,7 +44,7 @@
     if (column.key === "remarks") return el("td", { class: "column-remarks" }, one.badges.map(badge));
     const value = one.cells[column.key] || { t: column.key === "time" ? one.outcome : MISSING };
     const text = column.key === "time" && one.outcome !== "ok" ? one.outcome : value.t;
-    return el("td", { class: column.numeric ? "numeric" : null }, value.best ? el("strong", {}, text) : text);
+    return el("td", { class: `${column.numeric ? "numeric " : ""}column-${column.key}` }, value.best ? el("strong", {}, text) : text);
   }
 
   function row(one) {

@@ -8,6 +8,10 @@
   const NUDGE_PER_S = 6; // share of rate for a second of drift
   const MOST_NUDGE = 0.5;
   const LOST_FRAMES = 4; // further behind, a video is sought to its place
+  const STALL_S = 0.1; // a pause of the page's own, in which the videos ran on by themselves
+  const SLOWER = 0.75; // at each frame out of step or stall
+  const RECOVERY = 1.01; // at each one in step
+  const SLOWEST = 0.1;
   const STALE_MS = 250; // browsers stop telling about frames of videos that are scrolled away
   const PATIENCE_MS = 3000; // then a video that does not become ready is left behind
 
@@ -16,10 +20,12 @@
   let duration = 0;
   let clock = 0;
   let rate = 1;
+  let able = 1; // the share of that rate at which this machine keeps all in step
   let looping = true;
   let playing = false;
   let waitingSince = 0; // all wait until each is at its place; 0 while they run
   let last = 0;
+  let inSight = false;
 
   const frame = () => 1 / fps;
   const frames = () => Math.max(1, Math.round(duration * fps));
@@ -39,6 +45,7 @@
     if (Math.abs(one.video.currentTime - target) > 1e-4) one.video.currentTime = target;
   }
 
+  const speed = () => Math.max(0.0625, rate * able);
   const ready = (one) => one.video.readyState >= 2 && !one.video.seeking;
 
   function gather() {
@@ -50,7 +57,7 @@
   }
 
   function run(one) {
-    one.video.playbackRate = rate;
+    one.video.playbackRate = speed();
     if (one.video.paused) one.video.play().catch(() => {});
   }
 
@@ -66,7 +73,7 @@
     else if (ahead > frame()) video.pause();
     else {
       const nudge = Math.max(-MOST_NUDGE, Math.min(MOST_NUDGE, -ahead * NUDGE_PER_S));
-      video.playbackRate = Math.max(0.0625, rate * (1 + (Math.abs(ahead) > 0.2 * frame() ? nudge : 0)));
+      video.playbackRate = Math.max(0.0625, speed() * (1 + (Math.abs(ahead) > 0.2 * frame() ? nudge : 0)));
       if (video.paused) video.play().catch(() => {});
     }
   }
@@ -74,14 +81,20 @@
   // What a video is known to show: the last presented frame where the browser tells, its clock otherwise.
   function shows(one) {
     const { currentTime } = one.video;
-    const stale = one.presented === null || performance.now() - one.presentedAt > Math.max(STALE_MS, 2000 / (one.fps * rate));
+    const stale = one.presented === null || performance.now() - one.presentedAt > Math.max(STALE_MS, 2000 / (one.fps * speed()));
     return stale ? currentTime : Math.min(currentTime, one.presented + 1 / one.fps);
+  }
+
+  function outOfStep(running) {
+    const times = running.filter((one) => !ended(one) && one.presented !== null).map((one) => one.presented);
+    return times.length > 1 && Math.max(...times) - Math.min(...times) > 1.5 * frame();
   }
 
   function tick(now) {
     if (!playing) return;
     requestAnimationFrame(tick);
-    const elapsed = Math.min(0.1, (now - last) / 1000);
+    const stalled = (now - last) / 1000 > STALL_S;
+    const elapsed = Math.min(STALL_S, (now - last) / 1000);
     last = now;
     const running = active();
     if (waitingSince) {
@@ -92,7 +105,8 @@
       return;
     }
     const slowest = Math.min(...running.filter((one) => !ended(one) && ready(one)).map(shows), Infinity);
-    clock = Math.max(clock, Math.min(clock + elapsed * rate, slowest + frame()));
+    able = stalled || outOfStep(running) ? Math.max(SLOWEST, able * SLOWER) : Math.min(1, able * RECOVERY);
+    clock = Math.max(clock, Math.min(clock + elapsed * speed(), slowest + frame()));
     if (clock >= duration) {
       if (!looping) {
         clock = duration - frame() / 2;
@@ -147,8 +161,9 @@
     scrub.value = index;
     const text = `frame ${index} of ${frames() - 1}, ${(index / fps).toFixed(2)} s`;
     scrub.setAttribute("aria-valuetext", text);
-    byId("position").textContent = `${index} / ${frames() - 1}`;
+    byId("position").textContent = `${index} / ${frames() - 1}${playing && able < 0.8 ? ` at ${speed().toFixed(1)}×` : ""}`;
     byId("position").title = text;
+    byId("transport").classList.toggle("away", !inSight && !playing);
     const button = byId("play");
     button.classList.toggle("playing", playing);
     button.setAttribute("aria-label", playing ? "Pause" : "Play");
@@ -225,12 +240,18 @@
     // For whoever wants to check that all are in step: what each active video shows.
     positions: () => active().map((one) => ({ n: one.n, fps: one.fps, shown_s: one.presented, current_s: one.video.currentTime, ended: ended(one), waiting: waitingSince > 0 })),
     start() {
+      // In the way only where there is something to play, or while something plays.
+      new IntersectionObserver((entries) => {
+        inSight = entries[entries.length - 1].isIntersecting;
+        draw();
+      }).observe(byId("videos"));
       byId("play").addEventListener("click", () => (playing ? pause() : play()));
       byId("step-back").addEventListener("click", () => step(-1));
       byId("step-on").addEventListener("click", () => step(1));
       byId("scrub").addEventListener("input", (event) => goToFrame(Number(event.target.value)));
       byId("speed").addEventListener("change", (event) => {
         rate = Number(event.target.value);
+        able = 1;
         if (playing) gather();
       });
       byId("loop").addEventListener("change", (event) => (looping = event.target.checked));
