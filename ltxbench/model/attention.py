@@ -44,8 +44,10 @@ class Attention(nn.Module):
 
     def cross(self, x: mx.array, keys: mx.array, values: mx.array) -> mx.array:
         """Attention of x [B or 1, N, dim] to what `keys_values` gave of B contexts; no rotation, no mask."""
-        q = self._split(self.q_norm(self.to_q(x)))
-        return self._attend(mx.broadcast_to(q, (keys.shape[0], *q.shape[1:])), keys, values)
+        q = self.q_norm(self.to_q(x))
+        if (contexts := keys.shape[0]) > q.shape[0]:
+            q = mx.concatenate([q] * contexts)  # a copy: cuDNN's attention takes no sample twice by its stride
+        return self._attend(self._split(q), keys, values)
 
     def values_only(self, x: mx.array) -> mx.array:
         """x [B, N, dim] as if each token attended to itself alone: the perturbation of STG."""

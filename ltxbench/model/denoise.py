@@ -77,10 +77,11 @@ def denoise(
                 mx.eval(latent, finite[-1])
         if stepped and not finite[-1].item():
             raise InvalidLatent(step, float(sigma))
-    mx.eval(latent, finite)
-    for step, ok in enumerate(finite):
-        if not ok.item():
-            raise InvalidLatent(step, float(sigmas[step]))
+    if not stepped:
+        mx.eval(latent, finite)
+        for step, ok in enumerate(finite):
+            if not ok.item():
+                raise InvalidLatent(step, float(sigmas[step]))
     return latent
 
 

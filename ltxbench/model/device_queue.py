@@ -6,8 +6,6 @@ from collections import deque
 
 import mlx.core as mx
 
-DEPTH = 2
-
 
 class DeviceQueue:
     """Hands work over piece by piece, so that the device starts at once and the memory in flight stays bounded.
@@ -16,7 +14,7 @@ class DeviceQueue:
     `depth` submissions old costs nothing: the pieces behind it keep the device busy. On a CPU it does nothing.
     """
 
-    def __init__(self, depth: int = DEPTH) -> None:
+    def __init__(self, depth: int = 1) -> None:
         self._depth = depth
         self._on_gpu = mx.default_device().type == mx.DeviceType.gpu
         self._submitted: deque[mx.array] = deque()

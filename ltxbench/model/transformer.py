@@ -25,6 +25,8 @@ from ltxbench.model.transformer_config import TransformerConfig
 
 PREFIX = "model.diffusion_model."
 CONNECTORS = ("video_embeddings_connector.", "audio_embeddings_connector.", "embeddings_connector.")
+FEW_ROWS = 2048
+"""Of all samples together."""
 AUDIO_MARKS = ("audio", "a2v", "v2a", "av_ca")
 
 
@@ -117,8 +119,12 @@ class VideoTransformer(nn.Module):
 
     def _prepare(self, context: mx.array, rotation: Rotation) -> Conditioning:
         context = self.caption_projection(context.astype(self.dtype))
-        text = tuple(block.attn2.keys_values(context) for block in self.transformer_blocks)
-        conditioning = Conditioning(rotation, text)
+        queue, text = DeviceQueue(), []
+        for block in self.transformer_blocks:
+            text.append(block.attn2.keys_values(context))
+            for array in text[-1]:
+                queue.submit(array)
+        conditioning = Conditioning(rotation, tuple(text))
         mx.eval(conditioning.arrays())
         return conditioning
 
@@ -139,11 +145,16 @@ class VideoTransformer(nn.Module):
         timestep = timestep.astype(mx.float32) * self.config.timestep_scale_multiplier
         modulation, embedded = self.adaln_single(timestep[:, None] if timestep.ndim == 1 else timestep, self.dtype)
         x = self.patchify_proj(latent.astype(self.dtype))
-        queue = DeviceQueue()
+        queue = self._queue(rows=x.shape[1] * conditioning.batch)
         for number, (block, text) in enumerate(zip(self.transformer_blocks, conditioning.text, strict=True)):
             skip = number in skip_self_attention
             x = block(x, modulation, conditioning.rotation, text, skip_self_attention=skip, submit=queue.submit)
         return self._head(x, embedded)
+
+    def _queue(self, rows: int) -> DeviceQueue:
+        """Few rows are done so soon that two pieces must wait for the device; many, or packed weights, hold memory."""
+        packed = isinstance(self.transformer_blocks[0].ff.net[-1], nn.QuantizedLinear)
+        return DeviceQueue(depth=1 if packed or rows > FEW_ROWS else 2)
 
     def _head(self, x: mx.array, embedded: mx.array) -> mx.array:
         """Unlike in the blocks the norm subtracts the mean, and the raw embedded timestep modulates."""

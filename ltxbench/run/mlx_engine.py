@@ -11,9 +11,9 @@ from ltxbench.run.engine import EnhanceJob, Generated, GenerateJob, MlxMemory, R
 from ltxbench.run.memory_need import Survey
 from ltxbench.run.records import MatmulRate, Phase
 
-CUDA_BUFFERS = {"MLX_MAX_OPS_PER_BUFFER": "20", "MLX_MAX_MB_PER_BUFFER": "400"}
-"""How much work MLX gathers before it hands it to a CUDA device. The temporaries of all of it are held until it is
-done: its defaults cost 2 GB more in a guided step of the 19B, and no time is gained (docs/performance.md)."""
+CUDA_BUFFERS = {"MLX_MAX_OPS_PER_BUFFER": "10", "MLX_MAX_MB_PER_BUFFER": "200"}
+"""How much work MLX gathers before it hands it to a CUDA device; the temporaries of all of it are held until it is
+done. Its defaults hold more and gain no time (docs/performance.md)."""
 
 
 class MlxEngine:

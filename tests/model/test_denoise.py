@@ -87,8 +87,9 @@ def test_every_step_is_announced_and_evaluated_within(
     assert events == expected
 
 
+@pytest.mark.parametrize("stepped", [True, False])
 def test_a_latent_that_is_not_finite_names_the_step(
-    transformer: VideoTransformer, texts: tuple[Conditioning, Conditioning]
+    transformer: VideoTransformer, texts: tuple[Conditioning, Conditioning], stepped: bool
 ) -> None:
     broken = stored_transformer.transformer()
 
@@ -101,12 +102,12 @@ def test_a_latent_that_is_not_finite_names_the_step(
             return velocity * float("nan") if self.calls == 3 else velocity
 
     with pytest.raises(InvalidLatent, match=r"NaN or infinite in denoising step 2 \(sigma 0\.9875\)") as caught:
-        denoise(FailsInThirdStep(), stored("denoise")["inputs.latent"], distilled_sigmas(), texts[0])
+        denoise(FailsInThirdStep(), stored("denoise")["inputs.latent"], distilled_sigmas(), texts[0], stepped=stepped)
     assert isinstance(caught.value, LtxbenchError)
     assert caught.value.step == 2
     infinite = mx.full((1, 24, 6), float("inf"))
     with pytest.raises(InvalidLatent, match="step 0"):
-        denoise(transformer, infinite, distilled_sigmas(), texts[0])
+        denoise(transformer, infinite, distilled_sigmas(), texts[0], stepped=stepped)
 
 
 def test_tokens_that_are_masked_out_keep_their_value(
