@@ -90,7 +90,7 @@ def test_several_lines_become_one_block() -> None:
 @pytest.mark.parametrize(
     ("body", "kept"),
     [
-        ("*a* [b](#c) `<d>`", "*a* [b](#c) `<d>`"),
+        ("*a* [b](#c) `<d>`", "*a* [b](#c) <code>&lt;d&gt;</code>"),
         ("H<sub>2</sub>O<br>", "H<sub>2</sub>O<br>"),
         ("<script>x</script>", "&lt;script>x&lt;/script>"),
         ('<img src=x onerror="y">', '&lt;img src=x onerror="y">'),
@@ -98,8 +98,8 @@ def test_several_lines_become_one_block() -> None:
         ("<details>open", "&lt;details>open"),
         ("<https://example.org> and <javascript:x>", "<https://example.org> and &lt;javascript:x>"),
         ("[x](javascript:alert(1))", "[x](#alert(1))"),
-        ("```\n<b> in code", "```\n<b> in code\n```"),
-        ("~~~\n```\n<i>\n~~~\n<i>", "~~~\n```\n<i>\n~~~\n&lt;i>"),
+        ("```\n<b> in code", "<pre><code>&lt;b&gt; in code</code></pre>"),
+        ("~~~\n```\n<i>\n~~~\n<i>", "<pre><code>&#96;&#96;&#96;&#10;&lt;i&gt;</code></pre>\n&lt;i>"),
     ],
 )
 def test_an_authors_markdown_is_kept_and_its_html_is_not(body: str, kept: str) -> None:
