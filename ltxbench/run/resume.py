@@ -67,6 +67,16 @@ def read_run(path: Path) -> tuple[RunRecord, Contents]:
     return record, journal
 
 
+def restore_record(path: Path, record: RunRecord) -> None:
+    """Writes run.json again where it is not what the run is. Raises ResourceError."""
+    try:
+        if store.read_record(path / store.RUN_FILE, path, RunRecord) == record:
+            return
+    except ResultError:
+        pass
+    store.write_record(path / store.RUN_FILE, record)
+
+
 def examine_run(path: Path, record: RunRecord, journal: Contents) -> Remains:
     """Checks every round of `record`, which is the run's as it is to go on."""
     how_ended = ended(journal.entries)

@@ -23,7 +23,7 @@ from ltxbench.run.options import Options
 from ltxbench.run.order import planned, rounds
 from ltxbench.run.probe import probe_engine, probe_memory
 from ltxbench.run.records import Resumption, RunRecord, Schedule, Weights
-from ltxbench.run.resume import examine_run, find_run, read_run
+from ltxbench.run.resume import examine_run, find_run, read_run, restore_record
 from ltxbench.run.script import Script
 from ltxbench.run.session import Session, prospective, utc_now
 from ltxbench.run.space import check_space
@@ -105,7 +105,8 @@ def resume_run(work: Work, which: str, options: Options | None = None, listener:
         todo = tuple(each for each in planned(record.schedule) if each not in done)
         if not todo:
             listener.note("nothing is left to do: every round is complete and verified")
-            return store.load(path) if record == stored else run
+            restore_record(path, record)
+            return run
         left = {name for name, _ in todo}
         cases = [case for case in record.matrix.cases if case.name in left]
         needed_bytes = check_space(path, cases, len(todo), lossless=options.lossless)

@@ -144,7 +144,7 @@ class Session:
                     failure=Failure(message=reason),
                     started_utc=utc_now(),
                     identity=identity(self.run.record, case),
-                    attempt=self._attempt(case, round_number),
+                    attempt=max(1, self.attempts.get((case.name, round_number), 0)),
                 )
             )
             return
@@ -173,7 +173,7 @@ class Session:
             known_frames=self._known_frames(case.name),
         )
         this = identity(self.run.record, case)
-        attempt = self._attempt(case, round_number)
+        attempt = self.attempts.get((case.name, round_number), 0) + 1
         self.attempts[case.name, round_number] = attempt
         self.journal.append(RoundBegan(case=case.name, round=round_number, attempt=attempt, identity=this))
         before, started_utc = self._look(), utc_now()
@@ -205,9 +205,6 @@ class Session:
             )
         )
         self.listener.case_ended(record)
-
-    def _attempt(self, case: Case, round_number: int) -> int:
-        return self.attempts.get((case.name, round_number), 0) + 1
 
     def _reason_to_skip(self, case: Case) -> str | None:
         if (reason := self.admission.skipped.get(case.name)) is not None:
