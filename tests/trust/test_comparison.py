@@ -78,6 +78,13 @@ def test_a_throttled_case_is_not_slower_than_a_steady_one_but_open_with_its_drif
     assert any(sentence.startswith("throttled: drifts by +19%") for sentence in found.qualifications)
 
 
+def test_a_difference_no_larger_than_a_drift_is_left_open_with_it() -> None:
+    ramp = (9.5, *(8.6 + 0.1 * index for index in range(7)))
+    (found,) = compare_runs(RUN, run_of(case=rounds(6, steps=ramp)))
+    assert found.result is Result.INCONCLUSIVE
+    assert "no more than drift makes" in found.metrics[0].sentence
+
+
 def test_a_difference_beyond_any_drift_is_told_with_the_drift_beside_it() -> None:
     ramp = (9.0, *(8.0 + 0.1 * index for index in range(8)))
     run = run_of(ramp=rounds(6, steps=ramp), fast=rounds(6, steps=[4.0] * 9))
