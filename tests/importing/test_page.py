@@ -245,6 +245,19 @@ def test_the_command_stores_the_run_and_says_what_the_claims_are_worth(tmp_path)
     assert len(store.load(path).cases) == 8
 
 
+def test_a_case_that_drifts_itself_is_no_reference(edited):
+    steady = steps(9.7, 8.4, 8.4, 8.3, 8.4, 8.2, 8.1, 8.1)
+    found = claim(edited((steady, steps(9.7, 7.4, 7.8, 8.3, 8.6, 8.9, 9.2, 9.6))), "average step", "17% faster steps")
+    assert "#3" not in found.qualification
+    assert found.qualified, "case 1 drifts all the same"
+
+
+@pytest.mark.parametrize("words", ["**17% faster steps**", "**17% faster steps** (10.0s vs 8.3s)"])
+def test_a_sentence_speaks_of_the_tables_cases_with_its_figures_in_any_order_or_none(edited, words):
+    found = claim(edited(("**17% faster steps** (8.3s vs 10.0s)", words)), "average step", "17% faster steps")
+    assert (found.old, found.new) == ("distilled", "distilled-qint8")
+
+
 @pytest.fixture(scope="module")
 def page(tmp_path_factory) -> str:
     """The Markdown page of the run, entities undone."""

@@ -232,6 +232,12 @@ def test_steps_are_read_in_columns_ranges_and_gaps():
     assert profile.step_count == 43
 
 
+def test_debug_lines_within_a_profile_are_passed_over():
+    profile = parse_profile("Denoising (2 steps): 2s\n Step 0: 1.0s\n[LTX] Step 1: 9.9s\n[LTX] VAE Decoding: 9.9s\n")
+    assert list(profile.steps) == [0]
+    assert profile.get("decoding") is None
+
+
 def test_a_second_stage_that_counts_from_zero_goes_on_counting():
     profile = parse_profile(
         "Denoising (5 steps): 9s\n Stage 1 (64x64, 3 steps):\n Step 0: 1s\n Step 1: 1s\n Step 2: 1s\n"
