@@ -15,8 +15,8 @@ def simulate(
 ) -> None:
     """Feed scripted step times through records, samples, drift and comparison, and count the answers.
 
-    10,000 pairs with no difference, true shifts of 5%, throttling machines. Takes about three minutes of one core. Exit code 7 when
-    a stated rate is not kept.
+    10,000 pairs with no difference, true shifts of 5%, throttling machines. Takes about three minutes of
+    one core. Exit code 7 when a stated rate is not kept.
     """
     import json
     import sys
