@@ -68,20 +68,24 @@ def canary(
     device: str,
     *,
     shortened_factors: bool = False,
+    wanted: Callable[[Problem], bool] = lambda problem: True,
     clock: Callable[[], float] = time.monotonic,
 ) -> CanaryReport:
-    """Runs every problem in `dtype`, and in float32 as well.
+    """Runs every problem that is `wanted` in `dtype`, and in float32 as well where the pipeline may do that.
 
     `shortened_factors`: float32 products may be computed from factors rounded to TF32, as GPUs with matrix units do.
     """
     start_s = clock()
-    checks = tuple(_checks(kernels, dtype, shortened_factors))
+    checks = tuple(_checks(kernels, dtype, shortened_factors, wanted))
     return CanaryReport(dtype=dtype, device=device, checks=checks, duration_s=clock() - start_s)
 
 
-def _checks(kernels: Kernels, dtype: str, shortened_factors: bool) -> Iterator[Check]:
-    for problem in problems():
-        for kind in dict.fromkeys((dtype, "float32")):
+def _checks(
+    kernels: Kernels, dtype: str, shortened_factors: bool, wanted: Callable[[Problem], bool]
+) -> Iterator[Check]:
+    for problem in filter(wanted, problems()):
+        # Quantized layers compute in the type of the computation alone.
+        for kind in dict.fromkeys((dtype, dtype if problem.quantized_rows else "float32")):
             arguments = [
                 kernels.rounded(part, kind) if part.dtype == np.float32 else part for part in problem.arguments
             ]

@@ -44,6 +44,8 @@ class Problem:
     """That are summed up for one element."""
     reference: Callable[[list[Array]], Reference]
     """From the rounded arguments."""
+    quantized_rows: int = 0
+    """Of a product with packed weights; 0 for every other problem."""
 
 
 @cache
@@ -89,6 +91,7 @@ def problems() -> tuple[Problem, ...]:
                 (normal(rows, QUANTIZED_TERMS), pack(codes, bits), scales, biases),
                 QUANTIZED_TERMS,
                 partial(_quantized, codes=codes),
+                quantized_rows=rows,
             )
             for rows in QUANTIZED_ROWS
         )

@@ -119,6 +119,11 @@ def test_shortened_factors_pass_only_where_the_hardware_is_known_for_them(monkey
     assert not canary(Tf32(), "float32", "gpu").ok
 
 
+def test_only_what_is_wanted_runs():
+    report = canary(MlxKernels(), "float32", "gpu", wanted=lambda problem: problem.quantized_rows == 1)
+    assert [check.name for check in report.checks] == ["8-bit matmul, 1 row, float32", "4-bit matmul, 1 row, float32"]
+
+
 @pytest.mark.parametrize("bits", [4, 8])
 def test_codes_are_packed_as_mlx_packs_them(bits):
     codes = np.arange(64, dtype=np.uint32).reshape(1, 64) % (1 << bits)
