@@ -41,16 +41,16 @@ FEWEST_TILES = 8
 CANDIDATES = 48
 NEIGHBOURHOOD = 16
 """Bins."""
-LONGEST_PERIOD_PX = 40.0
-"""Of a single sinusoid; patterns of longer periods are found by their harmonics."""
+FEWEST_PERIODS = 3.0
+"""In a tile. Patterns of longer periods are found by their harmonics."""
 LEAST_PROMINENCE = 5.0
 SURE_COHERENCE, SURE_PROMINENCE = 0.85, 3.0
 """Phases that agree so well need not stand as high: along the axes the edges of the scene gather."""
-SHORT_PERIOD_PX = 20.0
 LEAST_COHERENCE = 0.7
-"""Of chance, the largest of 48 candidates in 24 tiles is about 0.6."""
+"""Of noise, the best of 48 candidates in 24 tiles reaches 0.75 by chance, with a hundredth of the noise's amplitude."""
+MANY_PERIODS = 5.0
 LEAST_COHERENCE_LONG = 0.9
-"""From SHORT_PERIOD_PX: few periods fit into a tile, so that windows and rows of plants hold their phase for long."""
+"""Below MANY_PERIODS in a tile: rows of windows and of plants hold their phase for so long."""
 SUBBINS = (-0.5, -0.25, 0.0, 0.25, 0.5)
 
 
@@ -90,7 +90,8 @@ def peaks(planes: Plane) -> list[Peak]:
         _peak(tile_sums, tile_weights, row, column, float(prominence[row, column]), height, width)
         for row, column, tile_sums in zip(rows, columns, _demodulated(signals, rows, columns), strict=True)
     ]
-    return sorted((peak for peak in found if _counts(peak)), key=lambda peak: -peak.rms)
+    tile_px = _tile_px(height, width)
+    return sorted((peak for peak in found if _counts(peak, tile_px)), key=lambda peak: -peak.rms)
 
 
 def rms(found: list[Peak]) -> float:
@@ -98,8 +99,12 @@ def rms(found: list[Peak]) -> float:
     return float(np.sqrt(sum(peak.rms**2 for peak in found)))
 
 
-def _counts(peak: Peak) -> bool:
-    least = LEAST_COHERENCE if peak.period_px < SHORT_PERIOD_PX else LEAST_COHERENCE_LONG
+def _tile_px(height: int, width: int) -> float:
+    return min(height / TILES[0], width / TILES[1])
+
+
+def _counts(peak: Peak, tile_px: float) -> bool:
+    least = LEAST_COHERENCE if tile_px / peak.period_px >= MANY_PERIODS else LEAST_COHERENCE_LONG
     sure = peak.coherence >= max(least, SURE_COHERENCE)
     return peak.coherence >= least and peak.prominence >= (SURE_PROMINENCE if sure else LEAST_PROMINENCE)
 
@@ -142,7 +147,7 @@ def _candidates(magnitude: Plane, prominence: Plane, height: int, width: int) ->
     """Rows and columns of the most prominent local maxima."""
     frequency = np.hypot(fft.fftfreq(height)[:, None], fft.rfftfreq(width)[None])
     maximal = magnitude >= ndimage.maximum_filter(magnitude, 3, mode="wrap")
-    eligible = np.where(maximal & (frequency * LONGEST_PERIOD_PX >= 1), prominence, 0).ravel()
+    eligible = np.where(maximal & (frequency * _tile_px(height, width) >= FEWEST_PERIODS), prominence, 0).ravel()
     eligible.reshape(prominence.shape)[height // 2 + 1 :, 0] = 0  # there a bin and its conjugate are both stored
     order = np.argpartition(eligible, -CANDIDATES)[-CANDIDATES:]
     rows, columns = np.unravel_index(order[eligible[order] > 0], prominence.shape)
