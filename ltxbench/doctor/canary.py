@@ -68,7 +68,7 @@ def canary(
     device: str,
     *,
     shortened_factors: bool = False,
-    wanted: Callable[[Problem], bool] = lambda problem: True,
+    wanted: Callable[[Problem], bool] = lambda _: True,
     clock: Callable[[], float] = time.monotonic,
 ) -> CanaryReport:
     """Runs every problem that is `wanted` in `dtype`, and in float32 as well where the pipeline may do that.
