@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import pytest
+
+from ltxbench.measure.counters import Counters, grown, grown_j, machine_counters
+from ltxbench.measure.memory import MemorySampler
+from ltxbench.measure.recorder import CaseRecorder
+from ltxbench.run.events import MemorySampled, PhaseEnded, StepEnded
+from ltxbench.run.records import Phase
+from tests.measure.fakes import FakeEngine, no_footprint
+
+
+class Meter:
+    """Ten watts, by the engine's own clock; counts how often it is read."""
+
+    source, resolution_s = "meter", 0.1
+
+    def __init__(self, engine: FakeEngine) -> None:
+        self.engine, self.reads = engine, 0
+
+    def read_j(self) -> float:
+        self.reads += 1
+        return 10 * self.engine.now_s
+
+
+class Device:
+    source = "device"
+
+    def __call__(self) -> int:
+        return 77
+
+
+@pytest.fixture
+def recorded():
+    engine, events = FakeEngine(), []
+    meter = Meter(engine)
+    counters = Counters(device_memory=Device(), meter=meter)
+    return engine, events, meter, CaseRecorder(engine, events.append, no_footprint, counters=counters)
+
+
+def test_phases_and_steps_carry_their_energy_where_they_are_long_enough_for_the_meter(recorded):
+    engine, events, _, recorder = recorded
+    with recorder.phase(Phase.DENOISE_1):
+        for step_s in (2.0, 0.1):
+            with recorder.step(stage=1, sigma=1.0, forwards=1):
+                engine.pending_s = step_s
+    steps = [event.record.energy_j for event in events if isinstance(event, StepEnded)]
+    assert steps == [pytest.approx(20.0), None]
+    (phase,) = [event.record for event in events if isinstance(event, PhaseEnded)]
+    assert phase.energy_j == pytest.approx(21.0)
+    assert phase.device_bytes == 77
+    assert recorder.last_energy_j - recorder.first_energy_j == pytest.approx(21.0)
+
+
+def test_the_meter_is_read_once_a_step(recorded):
+    engine, _, meter, recorder = recorded
+    with recorder.phase(Phase.DENOISE_1):
+        before = meter.reads
+        for _ in range(5):
+            with recorder.step(stage=1, sigma=1.0, forwards=1):
+                engine.now_s += 1
+        assert meter.reads - before == 5
+
+
+def test_every_sample_carries_the_devices_own_counter_and_its_source(recorded):
+    engine, events, _, recorder = recorded
+    sampler = MemorySampler(engine, recorder, events.append, no_footprint, counters=Counters(device_memory=Device()))
+    sampler.sample()
+    sampler.flush()
+    (batch,) = [event for event in events if isinstance(event, MemorySampled)]
+    assert batch.samples[0][-1] == 77
+    assert batch.device_source == "device"
+
+
+def test_what_is_not_there_is_absent(recorded):
+    none = Counters()
+    assert (none.device(), none.device_source(), none.swapped_out(), none.energy()) == (None,) * 4
+    assert none.stretch_j(1.0, 2.0, 100.0) is None
+    assert machine_counters(None).device() is None
+
+
+def test_growth_is_absent_where_an_end_is_and_never_negative():
+    assert (grown(3, 10), grown(10, 3), grown(None, 3), grown(3, None)) == (7, 0, None, None)
+    assert (grown_j(1.0, 3.5), grown_j(2.0, 1.0), grown_j(None, 1.0)) == (2.5, None, None)
