@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ltxbench.report import format as fmt
-from ltxbench.report.figures import StageFlops, finished, stage_flops
+from ltxbench.report.figures import PHASE_TITLES, StageFlops, finished, phase_s, stage_flops
 from ltxbench.report.page import Cell, Column, Definition, Table
 from ltxbench.report.results import Results
 from ltxbench.report.tables import label
-from ltxbench.run.records import CaseRecord, MatmulRate
+from ltxbench.run.records import CaseRecord, MatmulRate, Phase
 
+AROUND_DENOISING = {Phase.ENCODE: "flops_encode", Phase.DECODE: "flops_decode"}
+"""The engine's fact of what each takes: every prompt of the case, every tile of the video."""
 Stages = tuple[StageFlops, ...]
 
 
@@ -91,6 +93,14 @@ def case_lines(record: CaseRecord, matmul: MatmulRate | None) -> tuple[Definitio
             if matmul is not None:
                 text += f" ({fmt.percent(_share(flops, matmul))} of the matmul rate)"
         lines.append(Definition(f"Arithmetic, stage {stage.index}" if record.case.two_stage else "Arithmetic", text))
+    for phase, fact in AROUND_DENOISING.items():
+        stated, duration_s = record.facts.get(fact), phase_s(record, phase)
+        if isinstance(stated, int) and duration_s:
+            unit = fmt.flop_unit([float(stated)])
+            text = f"{fmt.plain_flops(float(stated), unit)} {unit}, {fmt.flops_rate(stated / duration_s)}"
+            if matmul is not None:
+                text += f" ({fmt.percent(stated / duration_s / matmul.flops_per_s)} of the matmul rate)"
+            lines.append(Definition(f"Arithmetic of {PHASE_TITLES[phase]}", text))
     return tuple(lines)
 
 

@@ -154,6 +154,7 @@ def main() -> None:
     parser.add_argument("--case", help="the matrix's first where none is named")
     parser.add_argument("--weights", default="tiny")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--only", choices=("case", "loop"), help="the arms of one of the two tables [default: both]")
     given = parser.parse_args()
     matrix = load(find(given.matrix))
     (case, *_) = select(matrix, [given.case] if given.case else [])
@@ -161,9 +162,12 @@ def main() -> None:
     prompt = matrix.conditioning or matrix.prompt
     job = GenerateJob(case=case, prompt=prompt, negative_prompt=matrix.negative_prompt, weights=files)
     print(f"{matrix.name}, case {case.name}, weights {given.weights}, {given.rounds} rounds\n")
-    shares: list[float] = []
-    print(table(interleaved(case_arms(job, shares), given.rounds)))
-    print(f"\nThe sampler itself computed for {100 * median(shares):.2f}% of the case's time.\n")
+    if given.only != "loop":
+        shares: list[float] = []
+        print(table(interleaved(case_arms(job, shares), given.rounds)))
+        print(f"\nThe sampler itself computed for {100 * median(shares):.2f}% of the case's time.\n", flush=True)
+    if given.only == "case":
+        return
     transformer = VideoTransformer.from_checkpoint(open_source(files).unified(case.model), MlxEngine().dtype)
     mx.eval(transformer.parameters())
     print(table(interleaved(loop_arms(case, transformer, MAX_TOKENS), given.rounds)))

@@ -19,34 +19,36 @@ def main() -> None:
 
 def table(result: dict[str, Any]) -> str:
     """Medians over all repetitions of all rounds; in brackets the fastest one."""
-    sides = {side: [entry for entry in result["rounds"] if entry["side"] == side] for side in ("torch", "mlx")}
+    rounds = result["rounds"]
+    torch, mlx = ([entry for entry in rounds if entry["side"] == side] for side in ("torch", "mlx"))
     lines = [
-        "| One transformer forward, bfloat16 | " + " | ".join(f"{name} | peak" for name in SIZES) + " | matmul |",
-        "|---|" + "---:|---:|" * len(SIZES) + "---:|",
+        "| One forward, bfloat16 | official PyTorch, eager | peak | this project | peak | ratio | guided step | peak |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
-    for side, label in (("torch", "official PyTorch, eager"), ("mlx", "this project")):
-        cells = [
-            f"{_time(sides[side], name, 'forward_s')} | {_peak(sides[side], name, 'peak_bytes')}" for name in SIZES
-        ]
-        rate = FLOPS_PER_MATMUL / median(_all(sides[side], None, "matmul_s")) / 1e12
-        lines.append(f"| {label} | {' | '.join(cells)} | {rate:.0f} TFLOP/s |")
-    ratios = [
-        median(_all(sides["mlx"], name, "forward_s")) / median(_all(sides["torch"], name, "forward_s"))
-        for name in SIZES
-    ]
-    lines.append("| **ratio** | " + " | ".join(f"**{ratio:.2f}** | " for ratio in ratios) + " | |")
-    guided = []
-    for name in SIZES:
-        step = median(_all(sides["mlx"], name, "guided_step_s"))
-        forwards = step / median(_all(sides["mlx"], name, "forward_s"))
-        guided.append(
-            f"{step * 1e3:.1f} ms = {forwards:.2f} forwards | {_peak(sides['mlx'], name, 'guided_peak_bytes')}"
+    for name in sizes(result):
+        forward_s, reference_s = (median(_all(side, name, "forward_s")) for side in (mlx, torch))
+        step_s = median(_all(mlx, name, "guided_step_s"))
+        lines.append(
+            f"| {name} | {_time(torch, name, 'forward_s')} | {_peak(torch, name, 'peak_bytes')} "
+            f"| {_time(mlx, name, 'forward_s')} | {_peak(mlx, name, 'peak_bytes')} | **{forward_s / reference_s:.2f}** "
+            f"| {step_s * 1e3:.1f} ms = {step_s / forward_s:.2f} forwards | {_peak(mlx, name, 'guided_peak_bytes')} |"
         )
-    lines.append(f"| this project, guided step | {' | '.join(guided)} | |")
-    devices = sorted({entry["device"] for entry in result["rounds"]})
-    versions = dict(item for entry in result["rounds"] for item in entry["versions"].items())
+    rates = [f"{FLOPS_PER_MATMUL / median(_all(side, None, 'matmul_s')) / 1e12:.0f}" for side in (torch, mlx)]
+    devices = sorted({entry["device"] for entry in rounds})
+    versions = dict(item for entry in rounds for item in entry["versions"].items())
     named = ", ".join(f"{name} {number}" for name, number in sorted(versions.items()))
-    return "\n".join([*lines, "", f"{', '.join(devices)}; {named}; Python {result['python']}."])
+    about = f"{', '.join(devices)}; {named}; Python {result['python']}."
+    return "\n".join([*lines, "", f"{about} Matmul rate: {rates[0]} TFLOP/s by PyTorch, {rates[1]} by MLX."])
+
+
+def sizes(result: dict[str, Any]) -> list[str]:
+    """Those that every round measured."""
+    return [name for name in SIZES if all(name in entry for entry in result["rounds"])]
+
+
+def forward_s(result: dict[str, Any], side: str, size: str) -> float:
+    """The median of one side's forwards."""
+    return median(_all([entry for entry in result["rounds"] if entry["side"] == side], size, "forward_s"))
 
 
 def _all(entries: list[dict[str, Any]], size: str | None, key: str) -> list[float]:
