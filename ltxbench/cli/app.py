@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 import typer
@@ -46,6 +47,8 @@ app.command()(doctor)
 
 def main() -> None:
     """Runs the command; a user's mistake ends with one message and its own exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # prompts may hold what a terminal's encoding does not
     try:
         app()
     except LtxbenchError as error:
