@@ -36,14 +36,18 @@ class Interrupts:
 
 @contextmanager
 def interrupts() -> Iterator[Interrupts]:
-    """Takes SIGINT and SIGTERM while the context is open; outside the main thread, which alone gets them, neither."""
+    """Takes SIGINT, SIGTERM and, unless it is ignored as under nohup, SIGHUP while the context is open.
+
+    Outside the main thread, which alone gets them, none.
+    """
     asked = Interrupts()
 
     def handle(_number: int, _frame: FrameType | None) -> None:
         asked.ask()
 
     in_main_thread = threading.current_thread() is threading.main_thread()
-    numbers = (signal.SIGINT, signal.SIGTERM) if in_main_thread else ()
+    hung_up = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+    numbers = (signal.SIGINT, signal.SIGTERM, *hung_up) if in_main_thread else ()
     before = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield asked

@@ -150,7 +150,7 @@ class Session:
             return
         self.listener.case_started(case, round_number)
         cooldown = self._cool_down()
-        if self.asked.asked:
+        if cooldown is not None and self.asked.asked:
             return
         record, collector = self._try(case, number, round_number, folder, cooldown)
         self._keep(record, collector.memory_csv())

@@ -28,15 +28,21 @@ def print_results(run: RunFolder) -> None:
 
 
 def cells(rounds: Sequence[CaseRecord]) -> tuple[str, ...]:
-    """Of one case, over its timed rounds: name, outcome, generation time, peak and mean memory."""
-    good = [record for record in rounds if record.outcome is Outcome.OK]
+    """Of one case, over its timed rounds: name, outcome, generation time, highest peak and median mean memory."""
+    good = [record for record in rounds if record.outcome is Outcome.OK] or rounds
+    peaks = [record.memory.mlx_peak_bytes for record in good]
     return (
         rounds[0].case.name,
         _outcome(rounds),
-        spread([record.times.generation_s for record in good or rounds], duration),
-        spread([record.memory.mlx_peak_bytes for record in good or rounds], size),
-        spread([record.memory.mlx_mean_denoising_bytes for record in good or rounds], size),
+        spread([record.times.generation_s for record in good], duration),
+        spread([max((peak for peak in peaks if peak is not None), default=None)], size),
+        spread([_median([record.memory.mlx_mean_denoising_bytes for record in good])], size),
     )
+
+
+def _median(values: Sequence[int | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return median(known) if known else None
 
 
 def spread(values: Sequence[float | int | None], words: Callable[[float], str]) -> str:

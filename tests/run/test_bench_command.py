@@ -136,3 +136,49 @@ def test_ctrl_c_writes_the_page_of_what_there_is_and_exits_130(start, folder):
     page = (folder / "reports" / "pair" / "README.md").read_text()
     assert "interrupted" in page
     assert "scripted failure" in page
+
+
+def test_an_interrupted_run_is_resumed_as_the_message_says(start, bench, folder):
+    slow = CaseScript(pace=1.0, phases=dict.fromkeys(Phase, 0.0), steps=(60.0,))
+    process = start("./pair.yaml", "--no-report", script=Script(cases={"second": slow}))
+    for line in process.stderr:
+        if "second started" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert "`ltxbench bench ./pair.yaml --resume` goes on" in errors
+    kept = stored(folder)
+    code, _, errors = bench("./pair.yaml", "--no-report", "--resume", script=Script())
+    assert code == 0, errors
+    assert "[1/1] second generated" in errors
+    run = stored(folder)
+    assert run.record.id == kept.record.id
+    assert [record.outcome for record in run.cases] == [Outcome.OK, Outcome.OK]
+    code, _, errors = bench("./pair.yaml", "--no-report", "--resume-run", run.record.id)
+    assert code == 0
+    assert "nothing is left to do" in errors
+
+
+def test_rounds_are_shown_with_their_number_and_summed_up_at_the_end(bench, folder):
+    code, _, errors = bench("./pair.yaml", "--no-report", "--repeats", "2", "--check", "--case", "first")
+    assert code == 0, errors
+    assert "pair: 1 case, 2 rounds each" in errors
+    assert "[2/3] first, round 2 generated" in errors
+    assert "[3/3] first, check generated" in errors
+    assert {record.round for record in stored(folder).records} == {0, 1, 2}
+
+
+def test_a_round_that_failed_is_named_in_the_last_line(bench, folder):
+    script = Script(default=CaseScript(failure=Failure(kind=Fault.RAISE)))
+    code, _, errors = bench("./pair.yaml", "--no-report", "--repeats", "2", "--case", "first", script=script)
+    assert code == 6
+    assert "2 of 2 rounds did not finish: first (round 1), first (round 2)" in errors
+
+
+def test_a_changed_matrix_is_refused_by_resume_with_its_own_code(bench, folder):
+    assert bench("./pair.yaml", "--no-report", "--case", "first")[0] == 0
+    (folder / "pair.yaml").write_text(MATRIX.replace("frames: 9", "frames: 17"))
+    code, _, errors = bench("./pair.yaml", "--no-report", "--resume")
+    assert code == 10
+    assert "case first frames: was 9, is 17" in errors
+    assert "Traceback" not in errors

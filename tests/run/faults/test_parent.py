@@ -67,6 +67,16 @@ def test_one_interrupt_ends_the_case_and_two_stop_at_once_and_neither_counts_as_
     assert len(run.record.resumptions) == 3
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_terminal_that_hangs_up_ends_the_run_as_ctrl_c_does(bench, number):
+    process = bench.start(STUCK)
+    wait_for(process, *ENTERED)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0, errors
+    assert outcomes(bench.stored()) == {"a/1": "ok", "b/1": "interrupted"}
+
+
 def die(bench, times: int) -> None:
     """The machine goes down while b runs."""
     for _ in range(times):
