@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-from ltxbench.measure.counters import grown
 from ltxbench.measure.counters import Counters, grown
 from ltxbench.measure.footprint import Footprint
 from ltxbench.run.engine import Engine, Fact
