@@ -81,6 +81,8 @@ def _artifacts(one: Artifacts, others: list[VideoQuality]) -> str | None:
     seen = []
     if one.lattice_rms / LATTICE_UNIT >= min(STANDS_OUT, one.score):
         seen.append(f"a regular lattice of {one.lattice_rms:.1f} grey levels{_periods(one)}")
+    elif one.mesh_rms / LATTICE_UNIT >= min(STANDS_OUT, one.score):
+        seen.append(f"a mesh of {one.mesh_rms:.1f} grey levels in all its parts")
     if one.grain_sigma / GRAIN_UNIT >= min(STANDS_OUT, one.score):
         seen.append(f"grain of {one.grain_sigma:.1f} grey levels in its flat regions")
     beside = f"; the median of the other cases is {usual:.1f}" if usual is not None else ""

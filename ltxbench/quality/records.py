@@ -21,9 +21,11 @@ class LatticePeak(Frozen):
 
 class Artifacts(Frozen):
     score: float
-    """The larger of the two, each over its unit in `artifacts`; 1 stands out."""
+    """The largest of the three, each over its unit in `artifacts`; 1 stands out."""
     lattice_rms: float
-    """Grey levels."""
+    """Grey levels, of a pattern that holds its phase over the frame and the video."""
+    mesh_rms: float
+    """Grey levels, of a pattern that is everywhere but holds only its frequency."""
     grain_sigma: float
     """Grey levels of luma."""
     peaks: tuple[LatticePeak, ...] = ()

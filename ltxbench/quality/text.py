@@ -10,10 +10,9 @@ def lines(quality: VideoQuality) -> list[str]:
     artifacts, exposure, motion = quality.artifacts, quality.exposure, quality.motion
     found = [
         f"{quality.frames} frame{'s' * (quality.frames != 1)} of {quality.width}x{quality.height}",
-        (
-            f"artifact score  {artifacts.score:.2f}  (1 stands out: lattice {artifacts.lattice_rms:.2f}, "
-            f"grain {artifacts.grain_sigma:.2f} grey levels)"
-        ),
+        f"artifact score  {artifacts.score:.2f}  (1 stands out)",
+        f"  grey levels   lattice {artifacts.lattice_rms:.2f}, mesh {artifacts.mesh_rms:.2f}, "
+        + f"grain {artifacts.grain_sigma:.2f}",
         *(
             f"  lattice       period {_period(peak.period_x_px)} x {_period(peak.period_y_px)} px, amplitude "
             f"{peak.amplitude:.2f}, coherence {peak.coherence:.2f}"

@@ -28,6 +28,7 @@ from tests.quality.pictures import (
     with_grain,
     with_lattice,
     with_lines,
+    with_mesh,
 )
 
 WIDTH = 768
@@ -106,6 +107,15 @@ LATTICE: dict[str, Change] = {
         f"lines {amplitude}, period {period}": lambda frame, a=amplitude, p=period: with_lines(frame, a, p)
         for period in (4, 8, 16, 32)
         for amplitude in (2, 4, 6)
+    },
+    **{
+        f"mesh {amplitude}, period {period}": lambda frame, a=amplitude, p=period: with_mesh(frame, a, p)
+        for period in (4, 8)
+        for amplitude in (2, 4, 6)
+    },
+    **{
+        f"mesh {amplitude}, period 8, H.264 crf 20": filmed(lambda frame, a=amplitude: with_mesh(frame, a, 8))
+        for amplitude in (4, 6)
     },
     **{
         f"waves {amplitude}, period {period}, H.264 crf 20": filmed(

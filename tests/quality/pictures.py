@@ -66,6 +66,17 @@ def with_lattice(frame: Frames, amplitude: float, period_px: float, phase: float
     return to_uint8(frame + pattern[..., None])
 
 
+def with_mesh(frame: Frames, amplitude: float, period_px: float, seed: int = 0, cell_px: int = 32) -> Frames:
+    """Crossed waves whose strength and sign are drawn anew for every cell of a latent, and blend between them."""
+    height, width = frame.shape[:2]
+    strength = np.random.default_rng(seed).normal(size=(height // cell_px + 2, width // cell_px + 2))
+    strength = ndimage.zoom(strength, cell_px, order=1)[:height, :width]
+    y, x = np.mgrid[:height, :width]
+    turn = 2 * np.pi / period_px
+    pattern = amplitude * strength / strength.std() * np.cos(turn * x) * np.cos(turn * y)
+    return to_uint8(frame + pattern[..., None])
+
+
 def with_lines(frame: Frames, amplitude: float, period_px: int) -> Frames:
     """Lines one pixel wide, along x and y, brighter by `amplitude` grey levels."""
     y, x = np.mgrid[: frame.shape[0], : frame.shape[1]]

@@ -21,6 +21,7 @@ from tests.quality.pictures import (
     with_grain,
     with_lattice,
     with_lines,
+    with_mesh,
 )
 
 TEXTURES = ("grass.png", "gravel.png", "brick.png")
@@ -66,6 +67,12 @@ def test_coarse_grain_ranks_above_every_clean_photograph(name: str) -> None:
     assert score(with_grain(photograph(name, 512), 8, blur_px=1.0)) > max(clean_scores().values())
 
 
+@pytest.mark.parametrize("name", EVEN)
+@pytest.mark.parametrize("period_px", [4, 8])
+def test_a_mesh_that_changes_from_cell_to_cell_ranks_above_every_clean_photograph(name: str, period_px: float) -> None:
+    assert score(with_mesh(photograph(name, 768), 4, period_px)) > max(clean_scores().values())
+
+
 @pytest.mark.parametrize("sigma", [3, 6])
 def test_grain_is_measured_in_grey_levels_of_luma(sigma: float) -> None:
     noise = np.random.default_rng(0).normal(0, sigma, (256, 384)) + 128
@@ -93,7 +100,9 @@ def test_a_texture_that_repeats_in_one_place_is_no_lattice() -> None:
     frame = photograph("coffee.png", 512).copy()
     fence = with_lattice(frame, 40, 8)
     frame[40:140, 60:200] = fence[40:140, 60:200]
-    assert artifacts(frame[None]).lattice_rms < 0.2
+    found = artifacts(frame[None])
+    assert found.lattice_rms < 0.2
+    assert found.mesh_rms < 0.2
 
 
 def test_a_pattern_whose_phase_wanders_is_no_lattice() -> None:
@@ -113,7 +122,9 @@ def test_a_pattern_that_moves_with_the_camera_is_no_lattice_in_a_video() -> None
 
 @pytest.mark.parametrize("quality", [50, 75, 90])
 def test_the_blocks_of_jpeg_are_no_lattice(quality: int) -> None:
-    assert artifacts(jpeg(photograph("astronaut.png"), quality)[None]).lattice_rms < 0.3
+    found = artifacts(jpeg(photograph("astronaut.png"), quality)[None])
+    assert found.lattice_rms < 0.3
+    assert found.mesh_rms < 0.3
 
 
 def test_a_lattice_and_grain_survive_the_encoder_of_the_videos(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ def record(
     grain: float = 0.2,
     lattice: float = 0.0,
     *,
+    mesh: float = 0.0,
     sharpness: float = 0.6,
     flicker: float = 0.1,
     frozen: tuple[int, ...] = (),
@@ -38,8 +39,9 @@ def record(
             motion=Motion(flicker=flicker, change=3.0, frozen_frames=frozen),
             black_frames=black,
             artifacts=Artifacts(
-                score=max(grain / 2.0, lattice / 0.4),
+                score=max(grain / 2.0, lattice / 0.4, mesh / 0.4),
                 lattice_rms=lattice,
+                mesh_rms=mesh,
                 grain_sigma=grain,
                 peaks=(peak,) if lattice else (),
             ),
@@ -67,6 +69,11 @@ def test_a_lattice_is_named_with_its_period() -> None:
     [(_, _, sentence)] = told(record(lattice=0.8))
     assert "a regular lattice of 0.8 grey levels with a period of 8 px" in sentence
     assert "grain" not in sentence
+
+
+def test_a_mesh_has_a_name_of_its_own() -> None:
+    [(_, _, sentence)] = told(record(mesh=0.6))
+    assert "a mesh of 0.6 grey levels in all its parts: artifact score 1.5" in sentence
 
 
 def test_a_lower_score_stands_out_beside_siblings_that_have_nothing() -> None:
