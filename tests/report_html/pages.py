@@ -59,6 +59,8 @@ def hostile_run(root: Path) -> RunFolder:
 
 def data_of(page: Path) -> Any:
     """What the page's scripts are given."""
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page.read_text(encoding="utf-8"), re.S)
+    found = re.search(
+        r'<script type="application/json" id="data">(.*?)</script>', page.read_text(encoding="utf-8"), re.DOTALL
+    )
     assert found is not None
     return json.loads(found[1])

@@ -191,19 +191,20 @@ def _memory(present: Sequence[Phase]) -> Chart:
 
 
 def _rounds() -> Chart:
+    """Each round's distance from its own case's median: cases of seconds and of hours in one picture."""
     import altair as alt
 
+    x = alt.X("share:Q", title="from the case's median", axis=alt.Axis(format="+.1~%"))
     y = alt.Y("label:N", sort=alt.EncodingSortField("n", op="min"), title=None, axis=alt.Axis(labelLimit=220))
-    x = alt.X("s:Q", title="generation, seconds", scale=alt.Scale(zero=False))
     base = alt.Chart(alt.NamedData("rounds")).encode(y=y)
     tooltip = [
         alt.Tooltip("label:N", title="Case"),
         alt.Tooltip("round:Q", title="Round"),
         alt.Tooltip("s:Q", title="Seconds", format=".5~g"),
+        alt.Tooltip("share:Q", title="From the median", format="+.2%"),
     ]
     return alt.layer(
-        base.mark_rule(strokeWidth=1, opacity=0.5).encode(x="min(s):Q", x2="max(s):Q"),
-        base.mark_tick(thickness=2, size=18).encode(x=alt.X("median(s):Q", title="generation, seconds")),
+        base.mark_rule(strokeWidth=1, opacity=0.5).encode(x=alt.X("min(share):Q"), x2="max(share):Q"),
         base.mark_circle(size=50).encode(
             x=x, color=alt.Color("colour:N", scale=None), opacity=_unless_faded(0.8), tooltip=tooltip
         ),

@@ -15,7 +15,7 @@ from ltxbench.report.tables import performance_definitions, resolution
 from ltxbench.run.records import Phase
 from ltxbench.trust.samples import GENERATION
 
-SPREAD = "from the fastest to the slowest round, and the rounds' median absolute deviation"
+SPREAD = "from the fastest to the slowest round; sorted by its share of the median"
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,6 @@ def columns(results: Results, cases: Sequence[Measured]) -> tuple[Column, ...]:
     }
     several = any(len(case.rounds) > 1 for case in cases)
     every: tuple[Column, ...] = (
-        Column("model", "Model", _model, numeric=False),
-        Column("steps", "Steps", _steps),
-        Column("cfg", "CFG", _guidance, shown=False),
-        Column("size", "Resolution", _size, numeric=False),
         Column("time", "Time", lambda case: _seconds(case, case.generation_s), meaning="Time", lowest_is_best=True),
         Column("spread", "Spread", _spread, shown=several, meaning=SPREAD),
         Column(
@@ -64,6 +60,10 @@ def columns(results: Results, cases: Sequence[Measured]) -> tuple[Column, ...]:
         ),
         Column("process", "Process", _process, shown=False, meaning="Process"),
         Column("step", "Warm step", _step, meaning="Warm step"),
+        Column("model", "Model", _model, numeric=False),
+        Column("steps", "Steps", _steps),
+        Column("cfg", "CFG", _guidance, shown=False),
+        Column("size", "Resolution", _size, numeric=False),
         Column("load", "Load", lambda case: _whole(case, "load_s"), shown=False, meaning="Load"),
         Column("text", "Text", lambda case: _phase(case, Phase.ENCODE), shown=False, meaning="Text"),
         Column("stage1", "Stage 1", lambda case: _phase(case, Phase.DENOISE_1), shown=False),
@@ -132,8 +132,10 @@ def _spread(case: Measured) -> Value:
         return Value(fmt.MISSING)
     if summary.mad is None:
         return Value("1 round")
-    text = f"{fmt.span(summary.minimum, summary.maximum)} (±{fmt.seconds(summary.mad)})"
-    return Value(text, (summary.maximum - summary.minimum) / summary.median if summary.median else None)
+    return Value(
+        fmt.span(summary.minimum, summary.maximum),
+        (summary.maximum - summary.minimum) / summary.median if summary.median else None,
+    )
 
 
 def _energy(case: Measured) -> Value:

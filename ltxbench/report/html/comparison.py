@@ -75,7 +75,7 @@ def write_comparison(
             old=old.record,
             new=new.record,
             synthetic=synthetic,
-            threshold=fmt.percent(threshold),
+            threshold=f"{100 * threshold:g}%",
             answers=Counter(each.result.value for each in comparisons).most_common(),
             changes=_changes(comparisons),
             limits=list(dict.fromkeys(text for each in comparisons for text in each.qualifications)),

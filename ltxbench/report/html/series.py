@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -54,16 +53,20 @@ def memory(series: MemorySeries | None, points: int) -> dict[str, list[float | N
 
 
 def thinned(columns: list[npt.NDArray[np.float64]], points: int) -> npt.NDArray[np.intp]:
-    """Indices of about `points` samples: of each stretch its ends and every column's lowest and highest."""
+    """Indices of about `points` samples: both ends, and every column's lowest and highest of each stretch."""
     length = len(columns[0])
     if length <= points:
         return np.arange(length)
-    stretches = max(1, points // (2 * len(columns)))
-    edges = np.linspace(0, length, stretches + 1).astype(int)
-    kept = {0, length - 1}
-    for start, end in pairwise(edges):
-        for column in columns:
-            part = column[start:end]
-            if np.isfinite(part).any():
-                kept |= {start + int(np.nanargmin(part)), start + int(np.nanargmax(part))}
-    return np.array(sorted(kept))
+    each = -(-length // max(1, points // (2 * len(columns))))
+    starts = np.arange(0, length, each)
+    kept = [np.array([0, length - 1])]
+    for column in columns:
+        padded = np.full(len(starts) * each, np.nan)
+        padded[:length] = column
+        stretches = padded.reshape(len(starts), each)
+        known = np.isfinite(stretches)
+        some = known.any(axis=1)
+        lowest = np.where(known, stretches, np.inf).argmin(axis=1)
+        highest = np.where(known, stretches, -np.inf).argmax(axis=1)
+        kept += [(starts + lowest)[some], (starts + highest)[some]]
+    return np.unique(np.concatenate(kept))

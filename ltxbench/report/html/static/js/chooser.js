@@ -10,19 +10,14 @@
 
   const candidates = state.cases.filter((one) => one.excluded === null);
 
-  // Round figures within reach, each case's own as printed, and no limit at all.
-  function stops(values, round, step) {
+  // Round figures within reach, each case's own, and no limit at all. What reads the same is one stop, the largest.
+  function stops(values, round, written) {
     const high = Math.max(...values, 0);
     const low = Math.min(...values, Infinity);
-    const own = values.length <= OWN_STOPS ? values.map(step) : [];
+    const own = values.length <= OWN_STOPS ? values : [];
     const near = round.filter((value) => value < high * 1.3 && value > low / 3);
-    return [...new Set([...near, ...own])].sort((a, b) => a - b).concat(Infinity);
-  }
-
-  // Up to the next figure that the table could print: a case is within a limit that reads like its own.
-  function upTo(value) {
-    const digits = Math.floor(Math.log10(value)) - 2;
-    return Math.ceil(value / 10 ** digits - 1e-9) * 10 ** digits;
+    const sorted = [...near, ...own].sort((a, b) => a - b);
+    return [...new Map(sorted.map((value) => [written(value), value])).values()].sort((a, b) => a - b).concat(Infinity);
   }
 
   // Ties in time, as printed, go to the lower memory.
@@ -121,15 +116,17 @@
         const one = choose(limits);
         state.emit("limits", { ...limits, n: one ? one.n : 0 });
       };
-      const peaks = stops(candidates.map((one) => one.peak_bytes), MACHINES_GIB.map((value) => value * GIB), (value) => upTo(value / GIB) * GIB);
-      const times = stops(candidates.map((one) => one.time_s), TIMES_S, upTo);
-      slider("limit-memory", withCommon(peaks), gib, (value) => ((limits.bytes = value), update()));
-      slider("limit-time", times, seconds, (value) => ((limits.s = value), update()));
+      const peaks = candidates.map((one) => one.peak_bytes);
+      const usual = MACHINES_GIB.map((value) => value * GIB);
+      slider("limit-memory", withCommon(stops(peaks, usual, gib)), gib, (value) => ((limits.bytes = value), update()));
+      const times = candidates.map((one) => one.time_s);
+      slider("limit-time", stops(times, TIMES_S, seconds), seconds, (value) => ((limits.s = value), update()));
     },
   };
 
   // "Does it fit in 16?" is asked of small models too.
   function withCommon(values) {
-    return [...new Set([...values, 8 * GIB, 16 * GIB, 32 * GIB, 64 * GIB])].sort((a, b) => a - b);
+    const common = [8, 16, 32, 64].map((value) => value * GIB).filter((value) => !values.some((other) => gib(other) === gib(value)));
+    return [...values, ...common].sort((a, b) => a - b);
   }
 })((window.ltxbench ??= {}));

@@ -63,7 +63,7 @@
     },
     steps: () => ({ steps: plotted().flatMap((one) => one.steps.map(([index, stage, s]) => ({ ...identity(one), index, stage, s }))) }),
     phases: () => ({ phases: plotted().flatMap((one) => one.phases.map(([phase, , s], order) => ({ ...identity(one), phase, s, order }))) }),
-    rounds: () => ({ rounds: plotted().flatMap((one) => Object.entries(one.rounds).map(([round, s]) => ({ ...identity(one), s, round: Number(round) }))) }),
+    rounds: () => ({ rounds: plotted().flatMap((one) => Object.entries(one.rounds).map(([round, s]) => ({ ...identity(one), s, round: Number(round), share: s / one.time_s - 1 }))) }),
     // Two runs: one colour an answer, so that the eye finds what changed.
     forest() {
       const found = plotted().filter((one) => one.ratio !== null);
@@ -132,6 +132,7 @@
     view.addEventListener("click", (_event, item) => item?.datum?.n && choose(item.datum.n));
     signals(key, view);
     await view.runAsync();
+    node.querySelector("svg").setAttribute("aria-hidden", "true"); // the chart's own label speaks for it
     node.dataset.drawn = "";
   }
 
@@ -168,8 +169,8 @@
     fill(
       byId("key"),
       cases.map((one) => {
-        const swatch = el("span", { class: "swatch", "aria-hidden": "true" });
-        swatch.style.background = colour(one);
+        const swatch = charts().forest ? "" : el("span", { class: "swatch", "aria-hidden": "true" });
+        if (swatch) swatch.style.background = colour(one);
         return el("button", { type: "button", "data-case": one.n, "aria-pressed": String(one.n === chosen), onclick: () => choose(one.n) }, swatch, `#${one.n} `, name(short(one.title)));
       }),
     );

@@ -29,7 +29,6 @@
   function key(one) {
     if (view.sort === "n") return one.n;
     if (view.sort === "title") return one.title;
-    if (view.sort === "remarks") return one.badges.map((badge) => badge.text).join(" ") || null;
     return one.cells[view.sort]?.v ?? null;
   }
 

@@ -8,8 +8,7 @@
     { key: "n", title: "#", numeric: true, shown: true },
     { key: "title", title: "Configuration", shown: true },
   ];
-  const LAST = { key: "remarks", title: "Remarks", shown: true };
-  const columns = [...FIXED, ...state.data.columns, LAST];
+  const columns = [...FIXED, ...state.data.columns];
   const hidden = new Set(columns.filter((column) => !column.shown).map((column) => column.key));
   let first = 0;
 
@@ -39,9 +38,8 @@
     if (column.key === "n") return el("td", { class: "numeric column-n" }, String(one.n));
     if (column.key === "title") {
       const link = el("a", { href: `#case-${encodeURIComponent(one.name)}` }, name(one.title));
-      return el("th", { scope: "row", class: "column-title" }, link);
+      return el("th", { scope: "row", class: "column-title" }, link, one.badges.length ? el("span", { class: "badges" }, one.badges.map(badge)) : null);
     }
-    if (column.key === "remarks") return el("td", { class: "column-remarks" }, one.badges.map(badge));
     const value = one.cells[column.key] || { t: column.key === "time" ? one.outcome : MISSING };
     const text = column.key === "time" && one.outcome !== "ok" ? one.outcome : value.t;
     return el("td", { class: `${column.numeric ? "numeric " : ""}column-${column.key}` }, value.best ? el("strong", {}, text) : text);
@@ -92,7 +90,7 @@
   }
 
   function columnToggles() {
-    const boxes = columns.slice(1).map((column) => {
+    const boxes = columns.slice(FIXED.length).map((column) => {
       const box = el("input", { type: "checkbox", checked: !hidden.has(column.key) });
       box.addEventListener("change", () => {
         if (box.checked) hidden.delete(column.key);
