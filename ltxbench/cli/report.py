@@ -42,11 +42,12 @@ def report(
     """
     from ltxbench.errors import ResultError, Stale, UsageError
     from ltxbench.report import write
+    from ltxbench.report.format import plural
     from ltxbench.report.manifest import Options
     from ltxbench.run import store
 
     name = Path(matrix).stem if matrix.endswith((".yaml", ".yml")) else matrix
-    destination = reports / _plain(called or name)
+    destination = reports / _plain(name if called is None else called)
     if check:
         if run is not None or base_url is not None:
             raise UsageError("--check takes the page's own run and options", hint="Leave --run and --base-url out.")
@@ -57,7 +58,7 @@ def report(
             typer.echo(str(difference))
         if found:
             raise Stale(
-                f"{destination}: {len(found)} files are not what the stored results give",
+                f"{destination}: {plural(len(found), 'file')} not what the stored results give",
                 hint=f"`ltxbench report {destination.name}` writes them again.",
             )
         typer.echo(f"{destination}: as the stored results give it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -64,8 +65,17 @@ def word(verdict: CaseVerdict) -> str:
 
 
 def badge(reason: Reason) -> str:
-    """`single sample`, `drifting 51%`."""
-    return f"{reason.badge} {fmt.percent(reason.size)}" if reason.size is not None else reason.badge
+    """`single sample`, `drifting +19%`."""
+    return reason.badge if reason.size is None else f"{reason.badge} {extent(reason)}"
+
+
+def extent(reason: Reason) -> str:
+    """The size of a drift as its sentence has it, so that badge and sentence never disagree."""
+    stated = _SHARE.search(reason.sentence)
+    return stated[0].replace("-", "−") if stated else fmt.percent(reason.size)
+
+
+_SHARE = re.compile(r"[+-]?\d+(?:\.\d+)?%")
 
 
 def closed(sentence: str) -> str:

@@ -27,7 +27,7 @@ def compare_with_twins(results: Results) -> Mapping[str, TwinComparison]:
         other = twin(record.case, results.run.matrix.cases)
         if other is not None and other.name in records:
             pairs.append((other.name, name))
-    compared = compare_pairs(results.stored, pairs) if pairs else ()
+    compared = compare_pairs(results.stored, pairs, verdict=results.verdict) if pairs else ()
     return {
         new: _written(results, records[old], records[new], found)
         for (old, new), found in zip(pairs, compared, strict=True)

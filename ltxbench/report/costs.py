@@ -34,6 +34,7 @@ def times(results: Results) -> Table:
         ("Export", lambda case: case.median(lambda record: record.times.export_s)),
         ("Wall", lambda case: case.median(lambda record: record.times.wall_s)),
     ]
+    parts = [part for part in parts if any(part[1](case) is not None for case in shown)]
     columns = [Column("#", numeric=True), Column("Configuration")]
     columns += [Column(title, numeric=True) for title, _ in parts]
     rows = [(*label(case.record), *(Cell(fmt.plain_seconds(value(case))) for _, value in parts)) for case in shown]

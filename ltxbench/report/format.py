@@ -43,8 +43,8 @@ def span(low_s: float, high_s: float) -> str:
     low, high = seconds(low_s), seconds(high_s)
     if low == high:
         return low
-    (first, _, one), (_, _, other) = low.rpartition(" "), high.rpartition(" ")
-    return f"{first}–{high}" if one == other and " " not in first else f"{low} – {high}"
+    (first, _, one), (second, _, other) = low.rpartition(" "), high.rpartition(" ")
+    return f"{first}–{high}" if one == other and " " not in first + second else f"{low} – {high}"
 
 
 def joules(value_j: float | None) -> str:

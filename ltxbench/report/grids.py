@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from ltxbench.report import format as fmt
 from ltxbench.report.figures import finished, outcome_title
+from ltxbench.report.measured import typical
 from ltxbench.report.page import Grid, Media, StillTable, Tile
 from ltxbench.report.results import Results
 from ltxbench.report.tables import anchor
@@ -17,6 +18,7 @@ OTHERS = "Other configurations"
 
 def videos(results: Results, media: Mapping[str, Media]) -> tuple[Grid, ...]:
     def tile(record: CaseRecord) -> Tile:
+        record = typical(results, record)
         shown = media.get(record.case.name, Media())
         return _tile(record, shown, shown.poster)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
 from ltxbench.report import format as fmt
 from ltxbench.report.badges import closed
-from ltxbench.report.page import Imported, Remark
+from ltxbench.report.page import Cell, Column, Imported, Remark, Table
+from ltxbench.report.tables import anchor
 from ltxbench.run.records import Claim, RunRecord
 
 
@@ -15,16 +18,58 @@ def imported(run: RunRecord) -> Imported | None:
         return None
     qualified = sum(claim.qualified for claim in source.claims)
     notice = (
-        f"Nothing here was measured by ltxbench: the figures are those of {source.source}, as published "
+        f"Nothing here was measured by ltxbench: the figures are those of {_name(source.source)}, as published "
         f"(sha256 {source.source_sha256[:16]}). What the source does not tell is absent."
     )
     if qualified:
         notice += (
             f" {fmt.plural(qualified, 'claim')} of {len(source.claims)} are not carried by its own figures: see below."
         )
-    # Those that do not hold come first.
-    claims = sorted(source.claims, key=lambda claim: not claim.qualified)
-    return Imported(notice, tuple(map(closed, source.notes)), tuple(map(_claim, claims)))
+    return Imported(
+        notice,
+        _as_published(run),
+        tuple(map(closed, source.notes)),
+        tuple(_claim(claim) for claim in source.claims if claim.qualified),
+        tuple(_claim(claim) for claim in source.claims if not claim.qualified),
+    )
+
+
+def _name(source: str) -> str:
+    """An address as it is; of a file its name, since its folder is nobody's business."""
+    return source if "://" in source else PurePath(source.replace("\\", "/")).name
+
+
+def _as_published(run: RunRecord) -> Table | None:
+    """The source's own summary, in its own words; None where it has none."""
+    published = run.imported.as_published if run.imported is not None else {}
+    present = {name for words in published.values() for name in words}
+    names = [name for name in _SUMMARY if name in present]
+    if not names:
+        return None
+    columns = (
+        Column("#", numeric=True),
+        Column("Configuration"),
+        *(Column(_title(name), numeric=True) for name in names),
+    )
+    rows = tuple(
+        (
+            Cell(str(number)),
+            Cell(case.title, anchor=anchor(case)),
+            *(Cell(published.get(case.name, {}).get(name, fmt.MISSING)) for name in names),
+        )
+        for number, case in enumerate(run.matrix.cases, start=1)
+    )
+    return Table(columns, rows)
+
+
+_SUMMARY = (
+    *("time (table)", "pipeline total", "average per step", "peak memory (table)", "peak GPU memory"),
+    *("mean memory (table)", "mean GPU memory"),
+)
+
+
+def _title(name: str) -> str:
+    return name[:1].upper() + name[1:]
 
 
 def _claim(claim: Claim) -> Remark:

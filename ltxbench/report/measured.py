@@ -97,3 +97,19 @@ def measure(results: Results, record: CaseRecord) -> Measured:
 def _phase_s(record: CaseRecord, phase: Phase) -> float | None:
     parts = [part.duration_s for part in record.phases if part.phase is phase]
     return sum(parts) if parts else None
+
+
+def typical(results: Results, record: CaseRecord) -> CaseRecord:
+    """The record with the figures that stand for the case in the tables: time and memory over its rounds."""
+    case = measure(results, record)
+    if len(case.rounds) < 2:
+        return record
+    peak, mean = case.peak_bytes, case.mean_bytes
+    memory = record.memory.model_copy(
+        update={
+            "mlx_peak_bytes": None if peak is None else int(peak),
+            "mlx_mean_denoising_bytes": None if mean is None else int(mean),
+        }
+    )
+    times = record.times.model_copy(update={"generation_s": case.generation_s})
+    return record.model_copy(update={"times": times, "memory": memory})

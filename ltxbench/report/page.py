@@ -161,9 +161,13 @@ class Imported:
     """Of a run that was not measured here."""
 
     notice: str
+    as_published: Table | None
+    """The source's own figures in its own words."""
     notes: tuple[str, ...]
     claims: tuple[Remark, ...]
-    """What the source concludes, as published, and what its own figures carry."""
+    """What the source concludes and its own figures do not carry as it stands."""
+    holding: tuple[Remark, ...]
+    """What they do carry."""
 
 
 @dataclass(frozen=True)
@@ -237,3 +241,5 @@ class Page:
     commands: str
     provenance: tuple[Definition, ...]
     contact_sheet: str | None = None
+    interactive: str | None = None
+    """The same results as an interactive page."""

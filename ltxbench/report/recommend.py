@@ -55,7 +55,8 @@ def _beside_the_next(results: Results, chosen: Sequence[Measured], candidates: S
     following = next((case for case in order if case not in chosen), None)
     if following is None or len(chosen) > 1:
         return ""
-    found = compare_cases(results.stored, following.record.case.name, chosen[0].record.case.name).metrics[0]
+    names = following.record.case.name, chosen[0].record.case.name
+    found = compare_cases(results.stored, *names, verdict=results.verdict).metrics[0]
     told = f"#{following.record.number} is next ({fmt.seconds(following.generation_s)})"
     if found.result in (Result.FASTER, Result.SLOWER):
         return f" {told}: {found.sentence}."

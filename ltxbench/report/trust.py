@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 from ltxbench.report import conditions
 from ltxbench.report import format as fmt
-from ltxbench.report.badges import SEPARATOR, Badges, badge, closed, word
+from ltxbench.report.badges import SEPARATOR, Badges, badge, closed, extent, word
 from ltxbench.report.page import Cell, Column, Folded, Remark, Table, Trust
 from ltxbench.report.results import Results
 from ltxbench.report.tables import label
 from ltxbench.trust.reasons import Code, Reason
+
+MOST_SIZES = 4
 
 
 def trust(results: Results, badges: Badges) -> Trust:
@@ -53,9 +55,9 @@ def summary(results: Results, badges: Badges) -> str:
 
 
 def _who(found: list[tuple[str, Reason]], numbers: dict[str, int], count: int) -> str:
-    sized = [(numbers[name], reason.size) for name, reason in found if reason.size is not None]
-    if sized and len(sized) <= 4:
-        return ", ".join(f"#{number} ({fmt.percent(size)})" for number, size in dict(sized).items())
+    sized = {numbers[name]: extent(reason) for name, reason in found if reason.size is not None}
+    if sized and len(sized) <= MOST_SIZES:
+        return ", ".join(f"#{number} ({size})" for number, size in sized.items())
     names = {name for name, _ in found}
     if len(names) == count > 1:
         return "every case"

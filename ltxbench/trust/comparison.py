@@ -96,17 +96,31 @@ class _Pair:
 
 
 def compare_cases(
-    run: RunFolder, old: str, new: str, *, threshold: float = THRESHOLD, alpha: float = ALPHA
+    run: RunFolder,
+    old: str,
+    new: str,
+    *,
+    threshold: float = THRESHOLD,
+    alpha: float = ALPHA,
+    verdict: Verdict | None = None,
 ) -> CaseComparison:
-    """Two cases of one run, round by round. Raises ResultError for a case that the run does not have."""
-    return compare_pairs(run, [(old, new)], threshold=threshold, alpha=alpha)[0]
+    """Two cases of one run, round by round. Raises ResultError for a case that the run does not have.
+
+    verdict: of the run, where the caller has it already
+    """
+    return compare_pairs(run, [(old, new)], threshold=threshold, alpha=alpha, verdict=verdict)[0]
 
 
 def compare_pairs(
-    run: RunFolder, pairs: Sequence[tuple[str, str]], *, threshold: float = THRESHOLD, alpha: float = ALPHA
+    run: RunFolder,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    threshold: float = THRESHOLD,
+    alpha: float = ALPHA,
+    verdict: Verdict | None = None,
 ) -> tuple[CaseComparison, ...]:
     """Several pairs of cases of one run, with one error rate for all. Raises ResultError, see compare_cases."""
-    verdict = run_verdict(run)
+    verdict = run_verdict(run) if verdict is None else verdict
     known = {case.name: case for case in run.record.matrix.cases}
     material = []
     for names in pairs:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
 import pytest
 
 from ltxbench.errors import ResultError
-from ltxbench.report import folder, write
+from ltxbench.report import manifest, write
 from ltxbench.run import store
 from ltxbench.run.records import Outcome
 from ltxbench.run.store import RunFolder
@@ -35,10 +36,15 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, Path
 
 def test_the_report_holds_the_run_the_stills_and_the_plots(published: tuple[RunFolder, Path]) -> None:
     run, report = published
-    plots = {f"plots/{name}.{kind}" for name in ("steps", "phases", "memory", "tradeoff") for kind in ("svg", "png")}
-    stills = {f"frames/{case.name}_frame_12.png" for case in BEAVER[:2]}
+    plots = {
+        f"plots/{name}.{kind}" for name in ("steps", "phases", "memory", "tradeoff") for kind in ("svg", "png", "json")
+    }
+    pictures = {f"frames/{case.name}{end}" for case in BEAVER[:2] for end in ("_frame_12.png", "_sheet.png", ".webp")}
+    pictures |= {"frames/contact-sheet.png"}
     copied = {f"run/{name}" for name in contents(run.path)}
-    assert set(contents(report)) == {"README.md", folder.WRITTEN} | plots | stills | copied
+    interactive = {name for name in contents(report) if name.startswith(("assets/", "posters/"))} | {"index.html"}
+    assert len(interactive) > 2
+    assert set(contents(report)) == {"README.md", manifest.FILE} | plots | pictures | copied | interactive
 
 
 def test_the_run_is_copied_verbatim(published: tuple[RunFolder, Path]) -> None:
@@ -93,11 +99,32 @@ def test_a_list_that_was_tampered_with_removes_nothing_elsewhere(tmp_path: Path)
     outside = tmp_path / "reports" / "precious.png"
     outside.write_text("precious")
     (report / "LICENSE").write_text("precious")
-    with (report / folder.WRITTEN).open("a") as listed:
-        listed.write(f"../precious.png\nplots/../../precious.png\n{outside}\nLICENSE\nplots/..\n")
+    listed = json.loads((report / manifest.FILE).read_text())
+    names = ("../precious.png", "plots/../../precious.png", str(outside), "LICENSE", "plots/..", "run/run.json")
+    listed["files"] |= {name: {"sha256": ""} for name in names}
+    (report / manifest.FILE).write_text(json.dumps(listed))
     write(store.load(report / "run"), report)
     assert outside.exists()
     assert (report / "LICENSE").exists()
+
+
+def test_a_torn_list_is_a_clear_error_and_changes_nothing(tmp_path: Path) -> None:
+    report = tmp_path / "reports" / "beaver-dam"
+    write(small_run(tmp_path / "runs", 1), report)
+    (report / manifest.FILE).write_text('{"files": ')
+    before = contents(report)
+    with pytest.raises(ResultError, match="torn or edited"):
+        write(store.load(report / "run"), report)
+    assert contents(report) == before
+
+
+def test_the_list_of_an_older_page_is_still_read(tmp_path: Path) -> None:
+    report = tmp_path / "reports" / "beaver-dam"
+    (report / "plots").mkdir(parents=True)
+    (report / "plots" / "old.svg").write_text("old")
+    (report / manifest.FILE).write_text("README.md\nplots/old.svg\n")
+    write(small_run(tmp_path / "runs", 1), report)
+    assert not (report / "plots" / "old.svg").exists()
 
 
 def test_a_failing_rendering_leaves_the_page_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from ltxbench.report.manifest import Sources
 from ltxbench.report.plots import draw_all, memory, phases, steps, style, tradeoff
 from ltxbench.report.results import MemorySeries, Results
 from ltxbench.run.records import CaseRecord, MemoryRecord, Outcome
@@ -98,9 +100,26 @@ def test_the_same_run_gives_the_same_files(tmp_path: Path) -> None:
     for folder in (tmp_path / "plots", tmp_path / "again"):
         draw_all(results, folder)
     files = sorted(path.name for path in (tmp_path / "plots").iterdir())
-    assert len(files) == 8
+    assert len(files) == 12
     for name in files:
         assert (tmp_path / "plots" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+
+
+def test_the_data_of_every_plot_is_kept_and_what_was_not_measured_is_null(tmp_path: Path) -> None:
+    records = records_of(3)
+    results = Results(make_run(make_matrix(BEAVER[:3])), tuple(records), series_of(records))
+    drawn, named = Sources(), Sources()
+    draw_all(results, tmp_path / "drawn", drawn)
+    draw_all(results, tmp_path / "plots", named, draw=False)
+    assert {path.suffix for path in (tmp_path / "plots").iterdir()} == {".json"}
+    steps = json.loads((tmp_path / "plots" / "steps.json").read_text())
+    assert [case["name"] for case in steps["cases"]] == ["distilled", "dev", "dev-lora"]
+    assert len(steps["cases"][1]["steps"]) == 40
+    assert {name.split("/")[1]: of for name, of in drawn.of.items()} == {
+        name.split("/")[1]: of for name, of in named.of.items()
+    }
+    for path in (tmp_path / "plots").iterdir():
+        assert path.read_bytes() == (tmp_path / "drawn" / path.name).read_bytes()
 
 
 def test_cases_without_data_are_left_out_and_named(tmp_path: Path) -> None:

@@ -91,7 +91,10 @@ def _tabular(frame: pd.DataFrame, headings: list[str]) -> str:
         r"\midrule",
     ]
     for row in frame.itertuples(index=False, name=None):
-        cells = (_cell(value, in_gib=name in gib) for name, value in zip(names, row, strict=True))
+        cells = (
+            _cell(value, in_gib=name in gib, measured=name != "guidance")
+            for name, value in zip(names, row, strict=True)
+        )
         lines += [" & ".join(cells) + r" \\"]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
 
@@ -102,7 +105,7 @@ def _numeric(frame: pd.DataFrame, name: str) -> bool:
     return pd.api.types.is_numeric_dtype(frame[name])
 
 
-def _cell(value: Any, *, in_gib: bool) -> str:
+def _cell(value: Any, *, in_gib: bool, measured: bool) -> str:
     """Empty for what is absent."""
     import pandas as pd
 
@@ -111,6 +114,5 @@ def _cell(value: Any, *, in_gib: bool) -> str:
     if in_gib:
         return fmt.plain_gib(float(value))
     if isinstance(value, float):
-        short = f"{value:g}"
-        return short if len(short) <= 4 and value == float(short) else fmt.fixed(fmt.significant(value, 4), 4)
+        return fmt.fixed(fmt.significant(value, 4), 4) if measured else fmt.number(value)
     return escape(str(value))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ltxbench.report import format as fmt
 from ltxbench.report.figures import finished
 from ltxbench.report.manifest import Sources
+from ltxbench.report.measured import typical
 from ltxbench.report.page import Plot
 from ltxbench.report.plots import data, memory, phases, steps, style, tradeoff
 from ltxbench.report.results import Results
@@ -45,9 +46,9 @@ def draw_all(results: Results, folder: Path, sources: Sources | None = None, *, 
             "tradeoff",
             "Time against peak memory",
             tradeoff.has_data,
-            tradeoff.draw,
+            lambda some: tradeoff.draw([typical(results, record) for record in some]),
             tradeoff.caption,
-            data.tradeoff,
+            lambda some: data.tradeoff([typical(results, record) for record in some]),
         ),
     )
     folder.mkdir(parents=True, exist_ok=True)
