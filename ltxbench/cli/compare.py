@@ -24,6 +24,9 @@ def compare(
         float, typer.Option(min=0.001, max=1, help="The smallest change that matters: 0.03 is 3%.")
     ] = 0.03,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of the table.")] = False,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a page of the two runs into this folder too: ratios, frames, players.")
+    ] = None,
 ) -> None:
     """Say of each case whether it became faster or slower, how sure that is, and what keeps it from being told.
 
@@ -34,6 +37,8 @@ def compare(
     from dataclasses import asdict
 
     comparisons = _compare(old, new, allow or (), threshold)
+    if html is not None:
+        _write_page(old, new, comparisons, html, threshold)
     if as_json:
         document = {"old": old, "new": new, "threshold": threshold, "cases": [asdict(each) for each in comparisons]}
         print(json.dumps(document, indent=1, allow_nan=False))
@@ -60,6 +65,17 @@ def _compare(old: str, new: str, allow: Sequence[str], threshold: float) -> tupl
             hint="Compare one case between two runs, or two cases within one run.",
         )
     return compare_runs(old_run, new_run, threshold=threshold, allow=allow, only=old_case)
+
+
+def _write_page(old: str, new: str, comparisons: Sequence[CaseComparison], html: Path, threshold: float) -> None:
+    """Raises UsageError for two cases of one run, which the run's own page compares."""
+    from ltxbench.errors import UsageError
+    from ltxbench.report.html import write_comparison
+
+    (old_run, _), (new_run, _) = _open(old), _open(new)
+    if old_run.path.resolve() == new_run.path.resolve():
+        raise UsageError("--html sets two runs beside each other", hint="`ltxbench report` writes the page of one.")
+    typer.echo(write_comparison(old_run, new_run, comparisons, html, threshold=threshold), err=True)
 
 
 def _open(place: str) -> tuple[RunFolder, str | None]:

@@ -10,7 +10,7 @@ from ltxbench.errors import ResultError
 from ltxbench.report.manifest import Sources
 from ltxbench.run.records import CaseRecord
 from ltxbench.run.store import RunFolder
-from ltxbench.run.video import read_frame
+from ltxbench.run.video import Frames, read_frame
 
 RUN = "run"
 """The copy of the run beside the page."""
@@ -48,7 +48,7 @@ def clip(
     frame: the one that the poster shows; the video's last where it is shorter
     src, poster: their paths relative to the page; the video's place in run/ and posters/ unless given
     sources: is told what the poster was made from
-    draw: without, no poster is written, and a video that cannot be read is found out elsewhere
+    draw: without, no poster is written
     """
     path = run.video_path(record.case.name)
     video = record.video
@@ -56,16 +56,16 @@ def clip(
         return None
     place = poster or f"{POSTERS}/{record.case.name}.webp"
     shown = min(frame, video.frames - 1)
+    try:
+        pixels = read_frame(path, shown)
+    except (ResultError, IndexError):
+        return None
     if sources is not None:
         sources.add(place, path.read_bytes(), shown, POSTER_WIDTH_PX, POSTER_QUALITY)
     if draw:
-        try:
-            picture = _poster(path, shown)
-        except (ResultError, IndexError):
-            return None
         target = folder / place
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(picture)
+        target.write_bytes(_poster(pixels))
     return Clip(
         src=src or f"{RUN}/{path.relative_to(run.path).as_posix()}",
         poster=place,
@@ -77,10 +77,10 @@ def clip(
     )
 
 
-def _poster(video: Path, frame: int) -> bytes:
+def _poster(pixels: Frames) -> bytes:
     from PIL import Image
 
-    picture = Image.fromarray(read_frame(video, frame))
+    picture = Image.fromarray(pixels)
     if picture.width > POSTER_WIDTH_PX:
         height = max(1, round(picture.height * POSTER_WIDTH_PX / picture.width))
         picture = picture.resize((POSTER_WIDTH_PX, height), Image.Resampling.LANCZOS)
