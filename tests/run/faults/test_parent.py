@@ -59,7 +59,8 @@ def test_one_interrupt_ends_the_case_and_two_stop_at_once_and_neither_counts_as_
             time.sleep(0.2)
             process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=30)
-        assert process.returncode in (0, 130), errors
+        # The second may come when the run has just ended.
+        assert process.returncode in (0, 130, -signal.SIGINT), errors
     entries = journals.read(bench.path / "journal.jsonl").entries
     assert journals.deaths(entries) == {}
     run = bench.resume()
