@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ltxbench.sensors.device_memory import DeviceMemory, device_memory_reader
-from ltxbench.sensors.energy import EnergyMeter, energy_meter, stretch_j
+from ltxbench.sensors.energy import SHORTEST_TICKS, EnergyMeter, energy_meter, stretch_j
 from ltxbench.sensors.swap import swapped_out_bytes
 
 
@@ -30,6 +30,12 @@ class Counters:
     def energy(self) -> float | None:
         """Joules since some origin."""
         return self.meter.read_j() if self.meter else None
+
+    def energy_after(self, duration_s: float) -> float | None:
+        """As `energy`, where a stretch of that length is long enough for the meter; reading it takes milliseconds."""
+        if self.meter is None or duration_s < SHORTEST_TICKS * self.meter.resolution_s:
+            return None
+        return self.energy()
 
     def stretch_j(self, begin_j: float | None, end_j: float | None, duration_s: float) -> float | None:
         """Energy of a stretch; None where it is too short for the meter."""

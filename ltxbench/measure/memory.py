@@ -14,6 +14,7 @@ from ltxbench.run.engine import Engine, Simulated
 from ltxbench.run.events import Emit, MemorySample, MemorySampled
 
 INTERVAL_S = 0.05
+DEVICE_INTERVAL_S = 0.5  # the GPU's driver takes long to answer, and holds up others meanwhile
 BATCH_S = 1.0  # how often samples leave the process, so that a killed one has told almost everything
 
 
@@ -42,6 +43,7 @@ class MemorySampler:
         self._pending: list[MemorySample] = []
         self._last_s = recorder.now_s()
         self._sent_s = self._last_s
+        self._asked_device_s = -DEVICE_INTERVAL_S
         self.longest_gap_s = 0.0
         self.cpu_s = 0.0
         """CPU time spent on sampling."""
@@ -71,7 +73,7 @@ class MemorySampler:
                 memory.cache_bytes,
                 memory.peak_bytes,
                 self._footprint.current_bytes,
-                self._counters.device(),
+                self._device(now_s),
             )
         )
         self.longest_gap_s = max(self.longest_gap_s, now_s - self._last_s)
@@ -80,6 +82,13 @@ class MemorySampler:
             self.flush()
             self._sent_s = now_s
         self.cpu_s += time.thread_time() - begin
+
+    def _device(self, now_s: float) -> int | None:
+        """None between two readings."""
+        if now_s - self._asked_device_s < DEVICE_INTERVAL_S:
+            return None
+        self._asked_device_s = now_s
+        return self._counters.device()
 
     def flush(self) -> None:
         if not self._pending:

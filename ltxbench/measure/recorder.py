@@ -107,8 +107,9 @@ class CaseRecorder:
         yield
         self._engine.synchronize()
         end_s = self.now_s()
-        # The meter is read once a step, between two: what lies there is a millisecond.
-        begin_j, self._energy_j = self._energy_j, self._counters.energy()
+        # The meter is read once a step, between two, and not at all between steps that are too short for it: reading
+        # it would be a tenth of the time of a step of 60 ms.
+        begin_j, self._energy_j = self._energy_j, self._counters.energy_after(end_s - start_s)
         record = StepRecord(
             stage=stage,
             index=self._cold_steps if cold else self._steps,

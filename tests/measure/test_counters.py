@@ -52,6 +52,16 @@ def test_phases_and_steps_carry_their_energy_where_they_are_long_enough_for_the_
     assert recorder.last_energy_j - recorder.first_energy_j == pytest.approx(21.0)
 
 
+def test_the_meter_is_not_read_between_steps_that_are_too_short_for_it(recorded):
+    engine, _, meter, recorder = recorded
+    with recorder.phase(Phase.DENOISE_1):
+        before = meter.reads
+        for _ in range(5):
+            with recorder.step(stage=1, sigma=1.0, forwards=1):
+                engine.now_s += 0.06
+        assert meter.reads == before
+
+
 def test_the_meter_is_read_once_a_step(recorded):
     engine, _, meter, recorder = recorded
     with recorder.phase(Phase.DENOISE_1):
@@ -62,13 +72,15 @@ def test_the_meter_is_read_once_a_step(recorded):
         assert meter.reads - before == 5
 
 
-def test_every_sample_carries_the_devices_own_counter_and_its_source(recorded):
+def test_twice_a_second_a_sample_carries_the_devices_own_counter(recorded):
     engine, events, _, recorder = recorded
     sampler = MemorySampler(engine, recorder, events.append, no_footprint, counters=Counters(device_memory=Device()))
-    sampler.sample()
+    for _ in range(4):
+        sampler.sample()
+        engine.now_s += 0.2
     sampler.flush()
     (batch,) = [event for event in events if isinstance(event, MemorySampled)]
-    assert batch.samples[0][-1] == 77
+    assert [sample[-1] for sample in batch.samples] == [77, None, None, 77]
     assert batch.device_source == "device"
 
 
