@@ -58,7 +58,7 @@ def report(
             typer.echo(str(difference))
         if found:
             raise Stale(
-                f"{destination}: {plural(len(found), 'file')} not what the stored results give",
+                f"{destination}: stale in {plural(len(found), 'file')}",
                 hint=f"`ltxbench report {destination.name}` writes them again.",
             )
         typer.echo(f"{destination}: as the stored results give it")
