@@ -155,12 +155,13 @@ def _memory(present: Sequence[Phase]) -> Chart:
 
     chosen, end = alt.param(name="chosen", value=0), alt.param(name="end_s", value=1)
     scale = alt.Scale(domainMin=0, domainMax=alt.ExprRef("end_s"), nice=False, zero=False)
-    time = alt.X("t:Q", title="seconds since the case began", scale=scale)
+    ticks = alt.Axis(tickCount=8, labelOverlap=True)
+    time = alt.X("t:Q", title="seconds since the case began", scale=scale, axis=ticks)
     bands = (
         alt.Chart(alt.NamedData("bands"))
         .mark_rect(opacity=0.3, clip=True)
         .encode(
-            x=alt.X("start:Q", scale=scale),
+            x=alt.X("start:Q", scale=scale, axis=ticks),
             x2="end:Q",
             fill=alt.Fill("phase:N", scale=_phase_scale(present), legend=None),
             tooltip=[

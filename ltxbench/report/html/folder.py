@@ -28,6 +28,7 @@ PAGE = "index.html"
 ASSETS = "assets"
 STATIC = Path(__file__).with_name("static")
 MOST_REMARKS = 20
+MOST_WARNED = 3
 DARK_PALETTE = [
     "#5AB0F2",
     "#FF8F4D",
@@ -93,6 +94,7 @@ def write_page(
         definitions=[Definition(column.title, column.meaning) for column in shown if column.shown and column.meaning],
         phases=charts.phase_colours(charts.phases_of(measures)),
         questions=twins.questions(results, measures),
+        warned=[record for record in results.records if record.case.warning][:MOST_WARNED],
         sections=[(section.title, prose.html(section.body)) for section in page.sections],
         charts=drawn,
         has_clips=bool(clips),

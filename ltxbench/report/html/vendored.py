@@ -11,7 +11,7 @@ from pathlib import Path
 VENDOR = Path(__file__).with_name("vendor")
 BUNDLE = VENDOR / "vega.js"
 LICENCES = VENDOR / "vega-licences.txt"
-GLOBALS = "window.vega = vega; window.vegaEmbed = vegaEmbed;"
+GLOBALS = "window.vegaEmbed = vegaEmbed;"
 
 
 def header(altair_schema: str, vega: str, vega_embed: str) -> str:
