@@ -4,6 +4,10 @@
 MATRIX  ?= beaver-dam
 WEIGHTS ?= tiny
 ARGS    ?=
+RUN     ?= reports/$(MATRIX)
+BASELINE ?= baseline
+SEED    ?= 1
+COUNT   ?= 100000
 MICROBENCH ?= .benchmarks/microbench.json
 
 VENV    ?= .venv
@@ -14,15 +18,24 @@ BIN      = $(VENV)/bin
 # MLX's CPU build for Linux brings a slow BLAS; a faster one is preloaded where there is one.
 FAST_BLAS = LTXBENCH_PRELOAD="$$($(1)/python -m ltxbench.measure.blas)"; export LD_PRELOAD="$$LTXBENCH_PRELOAD"
 
-.PHONY: help bench report test test-parity microbench fixtures lint format equality check-python clean
+.PHONY: help bench report check history doctor docs docs-check test test-browser test-parity equality microbench \
+        soak fuzz simulate fixtures lint format check-python clean
 
 help:
 	@echo "make bench [MATRIX=beaver-dam] [WEIGHTS=tiny]   run a matrix and write its page"
 	@echo "make report [MATRIX=beaver-dam]                 write the page again from the stored results"
+	@echo "make check [RUN=reports/MATRIX] [BASELINE=baseline]  judge a run against earlier ones; verdict.json says what it is"
+	@echo "make history [BASELINE=baseline]                the runs of a baseline"
+	@echo "make doctor                                     is this machine fit to measure on?"
+	@echo "make docs, make docs-check                      write, or only check, what is generated from stored results"
 	@echo "make test                                       unit and end-to-end tests"
+	@echo "make test-browser                               the pages in a real browser"
 	@echo "make test-parity                                compare with the official PyTorch code, live"
 	@echo "make equality                                   the same, and refresh the table in docs/equality.md"
 	@echo "make microbench [MICROBENCH=FILE.json]          time the parts, at full size where there is an accelerator"
+	@echo "make soak                                       the long tests: many cases in one run, faults, whole workflows"
+	@echo "make fuzz [COUNT=100000] [SEED=1]               hostile matrices, headers and journals"
+	@echo "make simulate                                   false alarms and power of the statistics"
 	@echo "make fixtures                                   regenerate the stored reference tensors"
 	@echo "make lint, make format                          ruff and mypy"
 
@@ -32,8 +45,32 @@ bench: $(VENV)/.installed
 report: $(VENV)/.installed
 	$(BIN)/ltxbench report $(MATRIX) $(ARGS)
 
+# Make ends with 2 whatever the command's code was, so the code is printed, and what it means is in the file.
+check: $(VENV)/.installed
+	@$(BIN)/ltxbench check $(RUN) --baseline $(BASELINE) --verdict verdict.json $(ARGS); code=$$?; \
+	  echo "ltxbench check: exit code $$code; the verdict is in verdict.json"; exit $$code
+
+history: $(VENV)/.installed
+	$(BIN)/ltxbench history --baseline $(BASELINE) $(ARGS)
+
+doctor: $(VENV)/.installed
+	$(BIN)/ltxbench doctor $(ARGS)
+
+# Every page that is here with its run, then the generated parts of the documents.
+docs: $(VENV)/.installed
+	@for run in reports/*/run; do $(BIN)/ltxbench report "$$(basename "$$(dirname "$$run")")" || exit; done
+	$(BIN)/ltxbench docs $(ARGS)
+
+docs-check: $(VENV)/.installed
+	@code=0; for run in reports/*/run; do \
+	   $(BIN)/ltxbench report --check "$$(basename "$$(dirname "$$run")")" || code=$$?; done; \
+	 $(BIN)/ltxbench docs --check $(ARGS) || code=$$?; exit $$code
+
 test: $(VENV)/.installed-dev
-	$(call FAST_BLAS,$(BIN)); $(BIN)/python -m pytest --ignore=tests/parity $(ARGS)
+	$(call FAST_BLAS,$(BIN)); $(BIN)/python -m pytest --ignore=tests/parity -m "not slow" $(ARGS)
+
+test-browser: $(VENV)/.installed-browser
+	$(call FAST_BLAS,$(BIN)); $(BIN)/python -m pytest --ignore=tests/parity -m browser $(ARGS)
 
 test-parity: $(PARITY)/.installed
 	$(call FAST_BLAS,$(PARITY)/bin); $(PARITY)/bin/python -m pytest tests/parity $(ARGS)
@@ -46,6 +83,16 @@ microbench: $(VENV)/.installed-dev
 	$(call FAST_BLAS,$(BIN)); $(BIN)/python -m pytest tests/microbench --benchmark-enable --benchmark-only \
 	  --benchmark-columns=median,iqr,rounds --benchmark-sort=fullname --benchmark-json=$(MICROBENCH) $(ARGS)
 	$(BIN)/python -m tests.microbench.table $(MICROBENCH)
+
+soak: $(VENV)/.installed-dev
+	$(call FAST_BLAS,$(BIN)); export LTXBENCH_SOAK_CASES=$${LTXBENCH_SOAK_CASES:-200}; \
+	  $(BIN)/python -m pytest tests/run/faults $(ARGS) && $(BIN)/python -m pytest --ignore=tests/parity -m slow $(ARGS)
+
+fuzz: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.fuzz.campaign --matrices $(COUNT) --headers $(COUNT) --journals $(COUNT) --seed $(SEED) $(ARGS)
+
+simulate: $(VENV)/.installed
+	$(BIN)/ltxbench simulate $(ARGS)
 
 fixtures: $(PARITY)/.installed
 	$(PARITY)/bin/python -m tests.parity.fixtures
@@ -71,6 +118,10 @@ $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+$(VENV)/.installed-browser: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,browser]'
 	@touch $@
 
 # ltx-core names torchaudio and other packages that its video path never imports.
