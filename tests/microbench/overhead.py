@@ -31,6 +31,7 @@ from statistics import median
 import mlx.core as mx
 
 from ltxbench.matrix import Case, find, load, select
+from ltxbench.measure.counters import machine_counters
 from ltxbench.measure.footprint import footprint_reader
 from ltxbench.measure.memory import MemorySampler
 from ltxbench.measure.recorder import CaseRecorder
@@ -58,8 +59,9 @@ def recording(*, sampler: bool, shares: list[float] | None = None) -> Iterator[C
     engine, footprint = MlxEngine(), footprint_reader()
     descriptor = os.open(os.devnull, os.O_WRONLY)
     emit = EventWriter(descriptor)
-    recorder = CaseRecorder(engine, emit, footprint)
-    memory = MemorySampler(engine, recorder, emit, footprint)
+    counters = machine_counters(engine.accelerator())
+    recorder = CaseRecorder(engine, emit, footprint, counters=counters)
+    memory = MemorySampler(engine, recorder, emit, footprint, counters=counters)
     with memory.running() if sampler else nullcontext():
         yield recorder
     if shares is not None:
