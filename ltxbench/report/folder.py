@@ -53,8 +53,8 @@ def render_into(run: RunFolder, folder: Path, name: str, options: Options, *, dr
     sources = Sources()
     shown = pictures.take(run, results, folder / FRAMES, RUN, sources, draw=draw)
     plots = draw_all(results, folder / PLOTS, sources, draw=draw)
-    interactive = write_page(run, results, folder, name=name, sources=sources, draw=draw)
     page = build(results, shown.media, plots, folder=name)
+    interactive = write_page(run, results, folder, name=name, page=page, sources=sources, draw=draw)
     page = replace(page, contact_sheet=shown.sheet, interactive=interactive.relative_to(folder).as_posix())
     (folder / PAGE).write_text(render(page, base_url=options.base_url), encoding="utf-8", newline="\n")
     return sources

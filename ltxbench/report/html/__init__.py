@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ltxbench.report.badges import Finding
     from ltxbench.report.manifest import Sources
+    from ltxbench.report.page import Page
     from ltxbench.report.results import Results
     from ltxbench.run.store import RunFolder
     from ltxbench.trust.comparison import CaseComparison
@@ -23,6 +24,7 @@ def write_page(
     *,
     name: str | None = None,
     findings: Mapping[str, Sequence[Finding]] | None = None,
+    page: Page | None = None,
     sources: Sources | None = None,
     draw: bool = True,
 ) -> Path:
@@ -33,13 +35,14 @@ def write_page(
 
     name: of the page's folder, as its commands write it; the matrix's unless given
     findings: what stands out in the pictures, by the case's name; found here unless given
+    page: the values of the Markdown page, where they have been built already
     sources: is told what each poster was made from
     draw: without, posters are left out
     Raises ResultError when the run cannot be read, OSError when the folder cannot be written.
     """
     from ltxbench.report.html.folder import write_page as write
 
-    return write(run, results, destination, name=name, findings=findings, sources=sources, draw=draw)
+    return write(run, results, destination, name=name, findings=findings, page=page, sources=sources, draw=draw)
 
 
 def write_comparison(

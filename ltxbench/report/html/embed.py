@@ -24,6 +24,8 @@ def json_block(value: object) -> Safe:
 
 def plain(value: Any) -> Any:
     """What JSON can hold: dataclasses by field, enums by value, NaN and infinity as null, text made visible."""
+    if type(value) is float or type(value) is int:  # most of a page's values
+        return value if math.isfinite(value) else None
     if isinstance(value, str):
         return visible(str(value.value) if isinstance(value, Enum) else value)
     if value is None or isinstance(value, bool | int):

@@ -18,7 +18,7 @@ from ltxbench.report.html.embed import json_block
 from ltxbench.report.html.vendored import BUNDLE, LICENCES
 from ltxbench.report.manifest import Sources
 from ltxbench.report.measured import measured
-from ltxbench.report.page import Definition, Media, Remark
+from ltxbench.report.page import Definition, Media, Page, Remark
 from ltxbench.report.plots import style
 from ltxbench.report.quality import findings as pictures_findings
 from ltxbench.report.results import Results
@@ -54,6 +54,7 @@ def write_page(
     *,
     name: str | None,
     findings: Mapping[str, Sequence[Finding]] | None,
+    page: Page | None,
     sources: Sources | None,
     draw: bool,
 ) -> Path:
@@ -66,7 +67,7 @@ def write_page(
     clips = {case: clip for case, clip in found.items() if clip is not None}
     pictures = {case: Media(video=clip.src) for case, clip in clips.items()}
     noticed = pictures_findings(results) if findings is None else findings
-    page = build(results, pictures, (), folder=name, findings=noticed)
+    page = page or build(results, pictures, (), folder=name, findings=noticed)
     details = dict(zip((record.case.name for record in results.records), page.cases, strict=True))
     measures = measured(results)
     judged = Badges(results, noticed)
