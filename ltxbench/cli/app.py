@@ -8,11 +8,14 @@ import sys
 import typer
 
 from ltxbench.cli.audit import audit
+from ltxbench.cli.baseline import app as baseline_app
 from ltxbench.cli.bench import bench
+from ltxbench.cli.check import check
 from ltxbench.cli.compare import compare
 from ltxbench.cli.docs import docs
 from ltxbench.cli.doctor import doctor
 from ltxbench.cli.export import export
+from ltxbench.cli.history import history
 from ltxbench.cli.importing import app as importing_app
 from ltxbench.cli.matrix import app as matrix_app
 from ltxbench.cli.models import app as models_app
@@ -36,6 +39,9 @@ app.command()(export)
 app.command()(docs)
 app.command()(audit)
 app.command()(compare)
+app.add_typer(baseline_app, name="baseline", help="Keep runs that later ones are compared with.")
+app.command()(check)
+app.command()(history)
 app.command()(quality)
 app.command()(simulate)
 app.add_typer(matrix_app, name="matrix", help="Check and show matrix files.")

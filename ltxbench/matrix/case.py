@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from ltxbench.frozen import Frozen
+from ltxbench.matrix.gate import Gate
 
 SPATIAL_COMPRESSION = 32  # pixels a side of one latent cell
 TEMPORAL_COMPRESSION = 8  # frames of one latent cell, but for the first, which holds one
@@ -202,6 +203,8 @@ class Matrix(Frozen):
     cases: tuple[Case, ...]
     sections: tuple[Section, ...] = ()
     stills: tuple[int, ...] = (12,)
+    gate: Gate = Gate()
+    """What `ltxbench check` lets pass; it decides nothing that is computed."""
     warnings: tuple[str, ...] = ()
     source: str
     """The matrix file as given on the command line."""

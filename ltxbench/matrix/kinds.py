@@ -71,6 +71,23 @@ def number(low: float, high: float) -> Read:
     return read
 
 
+def limit(low: float, high: float, *words: str) -> Read:
+    """A number, or one of a few words; `off` where none is given."""
+    words = words or ("off",)
+    expected = f"a number from {low:g} to {high:g}, or {listed(words)}"
+
+    def read(node: Node) -> float | str:
+        value = scalar(node, expected)
+        if isinstance(value, str) and value in words:
+            return value
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            near = did_you_mean(value, words) if isinstance(value, str) else ""
+            raise Mistake(node.at, f"must be {expected}, not {describe(node)}{near}")
+        return float(value)
+
+    return read
+
+
 def stepped(low: int, high: int, step: int, offset: int, rule: str) -> Read:
     """A whole number of the form `step * n + offset`; names the nearest ones otherwise."""
     whole = integer(low, high, f", {rule}")

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TypeVar
 
 from ltxbench.frozen import Frozen
 from ltxbench.matrix import rules
 from ltxbench.matrix.case import Case, Group, Matrix, Section
+from ltxbench.matrix.gate import CaseGate, Gate, Thresholds
 from ltxbench.matrix.kinds import describe
 from ltxbench.matrix.nodes import Mapping, Node, Scalar, parse
 from ltxbench.matrix.nodes import Sequence as SequenceNode
 from ltxbench.matrix.problems import Mark, Problems, did_you_mean, listed, quoted
-from ltxbench.matrix.schema import CASE, DEFAULTS, FILE, GROUP, SECTION, Fields, Located, Table, read_fields
+from ltxbench.matrix.schema import (
+    CASE,
+    DEFAULTS,
+    FILE,
+    GATE,
+    GATE_CASE,
+    GROUP,
+    SECTION,
+    Fields,
+    Located,
+    Table,
+    read_fields,
+)
 from ltxbench.matrix.source import Source, read_source
 from ltxbench.matrix.sweep import MAX_CASES, Draft, Plan, amount, expand, plan
 
@@ -45,6 +59,7 @@ def read(source: Source) -> Matrix:
     cases = [_case(draft, defaults, known, problems) for draft in drafts]
     _check_names(drafts, problems)
     stills = _stills(top.get("stills"), cases, problems)
+    gate = _gate(top, [case.name for case in cases], problems)
     _check_enhanced(top, problems)
     problems.raise_if_any()
 
@@ -61,6 +76,7 @@ def read(source: Source) -> Matrix:
             "cases": cases,
             "sections": sections,
             "stills": stills,
+            "gate": gate,
             "warnings": [f"{case.name}: {warning}" for case in cases for warning in rules.warnings(case)],
             "source": source.path.as_posix(),
             "source_sha256": source.sha256,
@@ -141,6 +157,35 @@ def _check_enhanced(top: Fields, problems: Problems) -> None:
     enhanced, enhance = top.get("enhanced"), top.get("enhance")
     if enhanced and enhanced.value is not None and enhance and enhance.value is False:
         problems.add(enhanced.at, "`enhanced` would never be used with `enhance: false`; remove one of the two")
+
+
+def _gate(top: Fields, names: Sequence[str], problems: Problems) -> Gate:
+    """Thresholds of the whole file, and of the cases that a name or pattern stands for."""
+    if "gate" not in top:
+        return Gate()
+    fields = read_fields(_node(top["gate"]), GATE, problems)
+    cases: list[CaseGate] = []
+    if (given := fields.pop("cases", None)) is not None:
+        node = _node(given)
+        if not isinstance(node, Mapping):
+            problems.add(node.at, f"`cases` of `gate` is a mapping of names to thresholds, not {describe(node)}")
+        else:
+            for key, value in node.entries:
+                if any(key.text == earlier.case for earlier in cases):
+                    problems.add(key.at, f"{quoted(key.text)} is given twice")
+                if names and not any(fnmatchcase(name, key.text) for name in names):
+                    near = did_you_mean(key.text, names)
+                    problems.add(key.at, f"`gate` names {quoted(key.text)}, and there is no such case{near}")
+                thresholds = _thresholds(read_fields(value, GATE_CASE, problems))
+                cases.append(CaseGate(case=key.text, thresholds=thresholds))
+    return Gate(thresholds=_thresholds(fields), cases=tuple(cases))
+
+
+def _thresholds(fields: Fields) -> Thresholds:
+    values = {key: located.value for key, located in fields.items()}
+    if (time := values.pop("time", None)) is not None:
+        values = {"generation": time, "step": time, "load": time, **values}
+    return Thresholds.model_validate(values)
 
 
 def _records(top: Fields, key: str, table: Table, kind: Callable[..., T], problems: Problems) -> list[T]:

@@ -129,6 +129,22 @@ CASE = Table("a case", {"name": kinds.name, "title": _TITLE, **DEFAULTS.keys, "s
 VARIANT = Table("an axis value", {"label": kinds.name, "title": _TITLE, **DEFAULTS.keys}, ("label",))
 GROUP = Table("a group", {"name": kinds.name, "title": _TITLE}, ("name", "title"))
 SECTION = Table("a section", {"title": _TITLE, "body": kinds.text(lines=True, most=MAX_BODY)}, ("title", "body"))
+_SHARE = kinds.limit(0.001, 1)
+GATE_CASE = Table(
+    "a case's gate",
+    {
+        "time": _SHARE,
+        "generation": _SHARE,
+        "step": _SHARE,
+        "load": _SHARE,
+        "memory": kinds.limit(0, 1),
+        "footprint": kinds.limit(0, 1),
+        "frames": kinds.limit(10, 100, "equal", "off"),
+        "quality": kinds.limit(0, 100),
+    },
+)
+"""`time` is short for `generation`, `step` and `load`, each of which holds over it."""
+GATE = Table("`gate`", {**GATE_CASE.keys, "cases": raw})
 LORA = Table("a LoRA", {"path": _weights_path, "strength": _STRENGTH}, ("path",))
 FILE = Table(
     "a matrix file",
@@ -145,6 +161,7 @@ FILE = Table(
         "cases": raw,
         "sweep": raw,
         "sections": raw,
+        "gate": raw,
     },
     ("matrix", "prompt"),
 )

@@ -25,6 +25,12 @@ from ltxbench.weights.files import WeightFiles
 Fact = str | int | float | bool | None
 
 
+def imported(name: str) -> bool:
+    """An engine named `PACKAGE.MODULE:CLASS`: somebody else's, made without arguments."""
+    module, _, kind = name.partition(":")
+    return "." in module and kind.isidentifier() and all(part.isidentifier() for part in module.split("."))
+
+
 class InvalidOutput(LtxbenchError):
     """What was computed is no video: NaN or infinity in the latents, blank frames. The case ends as `invalid`."""
 

@@ -15,9 +15,10 @@ import sys
 import traceback
 from contextlib import nullcontext
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
-from ltxbench.errors import LtxbenchError
+from ltxbench.errors import LtxbenchError, UsageError
 from ltxbench.frozen import Frozen
 from ltxbench.measure.counters import Counters, grown_j, machine_counters
 from ltxbench.measure.footprint import footprint_reader
@@ -32,6 +33,7 @@ from ltxbench.run.engine import (
     MatmulJob,
     Simulated,
     SurveyJob,
+    imported,
 )
 from ltxbench.run.events import (
     Emit,
@@ -79,7 +81,8 @@ REPEATED = "repeated"
 
 class WorkerJob(Frozen):
     engine: str
-    """`mlx`, `scripted:FILE`, or `repeated:` and one of these, which makes every video twice (run.repeated)."""
+    """`mlx`, `scripted:FILE`, `PACKAGE.MODULE:CLASS`, or `repeated:` and one of these, which makes every video twice
+    (run.repeated)."""
     task: EnhanceJob | GenerateJob | MatmulJob | SurveyJob | None = None
     """None: start the engine, say hello and end."""
     folder: Path
@@ -135,7 +138,7 @@ def _prepare_for_the_worst() -> None:
 
 
 def make_engine(name: str) -> Engine:
-    """Raises UsageError for an unknown name or a wrong script."""
+    """Raises UsageError for an unknown name, a wrong script, and a class that cannot be imported."""
     kind, _, argument = name.partition(":")
     if kind == "scripted":
         from ltxbench.run.script import Script
@@ -146,6 +149,12 @@ def make_engine(name: str) -> Engine:
         from ltxbench.run.repeated import RepeatedEngine
 
         return RepeatedEngine(make_engine(argument))
+    if imported(name):
+        try:
+            engine: Engine = getattr(import_module(kind), argument)()
+        except (ImportError, AttributeError) as error:
+            raise UsageError(f"engine {name!r} cannot be imported ({error})") from None
+        return engine
     from ltxbench.run.mlx_engine import MlxEngine
 
     return MlxEngine()

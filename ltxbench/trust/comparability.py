@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -139,10 +139,26 @@ def check_allowed(allow: Iterable[str]) -> frozenset[str]:
     return names | {WEIGHTS_DIGEST} if "weights" in names else names
 
 
+def conditions(side: Side) -> dict[str, str | None]:
+    """What a case was measured under, by field; None where it was not recorded."""
+    return {field: read(side) for field, read in FIELDS.items()}
+
+
 def _between(old: Side, new: Side, allowed: frozenset[str]) -> tuple[Difference, ...]:
+    found = list(between_conditions(conditions(old), conditions(new), allowed))
+    for setting, before, after in case_settings(old.case, new.case):
+        effect = Effect.UNDER_TEST if CASE_FIELD in allowed else Effect.SEPARATES
+        found.append(Difference(f"{CASE_FIELD} ({setting})", before, after, effect))
+    return tuple(found)
+
+
+def between_conditions(
+    old: Mapping[str, str | None], new: Mapping[str, str | None], allowed: frozenset[str] = UNDER_TEST
+) -> tuple[Difference, ...]:
+    """As `differences`, of conditions that were kept without their run."""
     found: list[Difference] = []
-    for field, read in FIELDS.items():
-        before, after = read(old), read(new)
+    for field in dict.fromkeys((*old, *new)):
+        before, after = old.get(field), new.get(field)
         if before is None or after is None:
             # An accelerator that is absent is a fact: the CPU was used.
             if field == "accelerator":
@@ -155,9 +171,6 @@ def _between(old: Side, new: Side, allowed: frozenset[str]) -> tuple[Difference,
         if before != after:
             effect = Effect.UNDER_TEST if field in allowed else Effect.SEPARATES
             found.append(Difference(field, before, after, effect))
-    for setting, before, after in case_settings(old.case, new.case):
-        effect = Effect.UNDER_TEST if CASE_FIELD in allowed else Effect.SEPARATES
-        found.append(Difference(f"{CASE_FIELD} ({setting})", before, after, effect))
     return tuple(found)
 
 

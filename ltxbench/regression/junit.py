@@ -1,0 +1,45 @@
+"""A verdict as JUnit XML: one test a case and metric, so that any job page shows which one failed."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree
+
+from ltxbench.regression.verdict import OPEN, Answer, Verdict
+
+_NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def junit(verdict: Verdict) -> bytes:
+    """A regression is a failure; what is open is skipped, unless the check was strict."""
+    metrics = [(case.name, each) for case in verdict.cases for each in case.metrics]
+    failed = [each for _, each in metrics if each.answer is Answer.REGRESSED]
+    open_ = [each for _, each in metrics if each.answer in OPEN]
+    counts = {
+        "tests": len(metrics),
+        "failures": len(failed) + (len(open_) if verdict.strict else 0),
+        "skipped": 0 if verdict.strict else len(open_),
+        "errors": 0,
+    }
+    attributes = {name: str(count) for name, count in counts.items()}
+    root = ElementTree.Element("testsuites", {"name": "ltxbench check", **attributes})
+    suite = ElementTree.SubElement(
+        root, "testsuite", {"name": _text(verdict.matrix), "timestamp": verdict.created_utc.rstrip("Z"), **attributes}
+    )
+    for name, each in metrics:
+        case = ElementTree.SubElement(
+            suite, "testcase", {"classname": _text(f"{verdict.matrix}.{name}"), "name": _text(each.title), "time": "0"}
+        )
+        told = _text(f"{each.answer.value}: {each.sentence}")
+        if each.answer is Answer.REGRESSED or (verdict.strict and each.answer in OPEN):
+            ElementTree.SubElement(case, "failure", {"message": told, "type": each.answer.value}).text = told
+        elif each.answer in OPEN:
+            ElementTree.SubElement(case, "skipped", {"message": told})
+        else:
+            ElementTree.SubElement(case, "system-out").text = told
+    ElementTree.indent(root)
+    return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
+
+
+def _text(text: str) -> str:
+    return _NO_XML.sub("�", text)

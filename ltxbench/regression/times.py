@@ -1,0 +1,211 @@
+"""Times of a run against a window of runs, all cases and metrics with one error rate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from math import exp, log
+
+import numpy as np
+from scipy.special import stdtrit
+
+from ltxbench.regression.shift import LEAST_RUNS, MEDIAN_VARIANCE, Shift, shift
+from ltxbench.statistics.correction import holm
+from ltxbench.statistics.values import Floats
+
+ALPHA = 0.02
+"""Share of checks of unchanged code in which any case at all is suspected."""
+CONFIRMED = 0.02
+"""p of a rerun, by itself, that confirms a suspicion."""
+OVERWHELMING = 1e-5
+"""p after correction that needs no rerun, with a change of twice the threshold."""
+BESIDE = 2
+"""Other cases that it takes to tell a case from its machine."""
+TOGETHER = 3
+"""Cases that it takes to tell what all have in common."""
+CONFIDENCE = 0.95
+
+
+class Test(StrEnum):
+    __test__ = False
+    ALONE = "alone"
+    BESIDE = "beside the other cases"
+    """Against the median of the others of its run, which takes away what the whole run shares."""
+    TOGETHER = "all cases together"
+
+
+@dataclass(frozen=True)
+class Group:
+    """One metric of the cases that share a window."""
+
+    metric: str
+    cases: tuple[str, ...]
+    window: Floats
+    """[runs, cases] natural logarithms, the oldest run first."""
+    new: Floats
+    """[cases]"""
+    thresholds: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One series: a case's own, or what all of a group share (`case` is None)."""
+
+    metric: str
+    case: str | None
+    test: Test
+    k: int
+    """Latest runs together."""
+    runs: int
+    log: float
+    error: float
+    df: float
+    p: float
+    """Over the numbers of latest runs that were looked at."""
+    threshold: float
+    p_adjusted: float = 1.0
+
+    @property
+    def ratio(self) -> float:
+        return exp(self.log)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        half = float(stdtrit(self.df, (1 + CONFIDENCE) / 2)) * self.error
+        return exp(self.log - half), exp(self.log + half)
+
+    @property
+    def beyond(self) -> bool:
+        return abs(self.log) > log(1 + self.threshold)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A case's metric: what was seen alone, and the test that suspects it, if any does."""
+
+    alone: tuple[Finding, ...]
+    """By number of latest runs, this run's own first."""
+    suspicion: Finding | None = None
+
+    @property
+    def same(self) -> bool:
+        """This run's estimate, and the narrowest interval that there is, lie within the threshold."""
+        limit = 1 + self.alone[0].threshold
+        low, high = min((each.interval for each in self.alone), key=lambda ends: ends[1] / ends[0])
+        return not self.alone[0].beyond and 1 / limit <= low <= high <= limit
+
+
+def judge(groups: Sequence[Group], *, alpha: float = ALPHA) -> dict[tuple[str, str], Judged]:
+    """By (case, metric). Groups with windows shorter than LEAST_RUNS are left out.
+
+    Suspected is what the latest run, or the median of the latest three or five, shows at a level of `alpha` for all
+    series together (Holm), beyond its threshold, and, where it shows beside the other cases only, by half of it alone.
+    """
+    series = [found for group in groups if len(group.window) >= LEAST_RUNS for found in _series(group)]
+    adjusted = holm([min(1.0, min(each.p for each in found)) for found in series])
+    judged: dict[tuple[str, str], Judged] = {}
+    for found in series:
+        if found[0].test is Test.ALONE:
+            judged[str(found[0].case), found[0].metric] = Judged(found)
+    for found, p in zip(series, adjusted, strict=True):
+        if p is None or p > alpha:
+            continue
+        beyond = [replace(each, p_adjusted=p) for each in found if each.beyond]
+        if beyond:
+            _suspect(judged, min(beyond, key=lambda each: each.p))
+    return judged
+
+
+def _suspect(judged: dict[tuple[str, str], Judged], suspicion: Finding) -> None:
+    """Of all cases that moved alike, where they moved together."""
+    for (case, metric), own in judged.items():
+        if metric != suspicion.metric or (suspicion.case is not None and case != suspicion.case):
+            continue
+        alone = next(each for each in own.alone if each.k == suspicion.k)
+        share = {Test.ALONE: 1.0, Test.BESIDE: 0.5, Test.TOGETHER: 1.0}[suspicion.test]
+        moved = alone.log * np.sign(suspicion.log) > share * log(1 + alone.threshold)
+        if moved and (own.suspicion is None or suspicion.p_adjusted < own.suspicion.p_adjusted):
+            judged[case, metric] = replace(own, suspicion=replace(suspicion, threshold=alone.threshold))
+
+
+def _series(group: Group) -> list[tuple[Finding, ...]]:
+    """Each series' findings by number of latest runs."""
+    values = np.vstack([group.window, group.new])
+    columns: list[tuple[str | None, Test, float]] = [
+        (case, Test.ALONE, limit) for case, limit in zip(group.cases, group.thresholds, strict=True)
+    ]
+    # Noise is pooled among series of a kind: what is left beside the others is quieter than what is not.
+    kinds = [(columns, values)]
+    if len(group.cases) > BESIDE:
+        kinds.append(([(case, Test.BESIDE, limit) for case, _, limit in columns], beside(values)))
+    if len(group.cases) >= TOGETHER:
+        kinds.append(([(None, Test.TOGETHER, min(group.thresholds))], together(values)))
+    found: list[tuple[Finding, ...]] = []
+    for names, block in kinds:
+        shifts = _shifts(block)
+        for index, (case, test, limit) in enumerate(names):
+            found.append(tuple(_finding(group.metric, case, test, each, index, limit, len(shifts)) for each in shifts))
+    return found
+
+
+def _shifts(values: Floats) -> list[Shift]:
+    """Of the latest run, three and five against those before."""
+    n = len(values)
+    return [shift(values[: n - k], values[n - k :]) for k in MEDIAN_VARIANCE if n - k >= LEAST_RUNS]
+
+
+def _finding(metric: str, case: str | None, test: Test, of: Shift, index: int, threshold: float, looks: int) -> Finding:
+    return Finding(
+        metric=metric,
+        case=case,
+        test=test,
+        k=of.k,
+        runs=of.n,
+        log=float(of.log[index]),
+        error=float(of.error[index]),
+        df=of.df,
+        p=min(1.0, looks * float(of.p[index])),
+        threshold=threshold,
+    )
+
+
+def beside(values: Floats) -> Floats:
+    """[runs, cases]: each case over the median of the others."""
+    rest = (np.median(np.delete(values, column, axis=1), axis=1) for column in range(values.shape[1]))
+    return np.asarray(values - np.stack(list(rest), axis=1))
+
+
+def together(values: Floats) -> Floats:
+    """[runs, 1]: the median over the cases of how far each is from its own middle."""
+    return np.median(values - np.median(values[:-1], axis=0), axis=1, keepdims=True)
+
+
+def confirm(group: Group, suspicion: Finding, case: str, controls: Sequence[str]) -> tuple[float, float]:
+    """A rerun's ratio and its p, by the test that suspected the case; `group` holds the rerun's values as new ones.
+
+    A suspicion beside the other cases is tested beside the controls alone, which ran in between.
+    """
+    column = group.cases.index(case)
+    values = np.vstack([group.window, group.new])
+    others = [group.cases.index(name) for name in controls if name in group.cases and name != case]
+    if suspicion.test is Test.BESIDE and others:
+        values = values[:, [column]] - np.median(values[:, others], axis=1, keepdims=True)
+    elif suspicion.test is Test.TOGETHER:
+        values = together(values[:, [index for index in range(len(group.cases)) if index not in others]])
+    else:
+        values = values[:, [column]]
+    found = shift(values[:-1], values[-1:])
+    return float(np.exp(found.log[0])), float(found.p[0])
+
+
+def machine_explains(rates: Mapping[str, float | None], new: float | None, moved: float) -> float | None:
+    """By how much the machine's own rate of arithmetic has gone down, where that is half of `moved` or more.
+
+    `rates` by run, `moved` the logarithm of the times' ratio. None where the rate is not known, or does not explain it.
+    """
+    known = [rate for rate in rates.values() if rate is not None]
+    if new is None or len(known) < LEAST_RUNS:
+        return None
+    slower = float(np.median(np.log(known))) - log(new)
+    return exp(slower) - 1 if slower * np.sign(moved) >= abs(moved) / 2 else None
