@@ -27,7 +27,8 @@ def plain(value: Any) -> Any:
     if type(value) is float or type(value) is int:  # most of a page's values
         return value if math.isfinite(value) else None
     if isinstance(value, str):
-        return visible(str(value.value) if isinstance(value, Enum) else value)
+        text = str(value.value) if isinstance(value, Enum) else value
+        return text if text.isascii() and text.isprintable() else visible(text)
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):
