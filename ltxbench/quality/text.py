@@ -8,11 +8,11 @@ from ltxbench.quality.records import Against, FrameComparison, QualityRecord, Vi
 def lines(quality: VideoQuality) -> list[str]:
     """One figure a line; what needs more than one frame is left out of a still."""
     artifacts, exposure, motion = quality.artifacts, quality.exposure, quality.motion
+    levels = f"lattice {artifacts.lattice_rms:.2f}, mesh {artifacts.mesh_rms:.2f}, grain {artifacts.grain_sigma:.2f}"
     found = [
         f"{quality.frames} frame{'s' * (quality.frames != 1)} of {quality.width}x{quality.height}",
         f"artifact score  {artifacts.score:.2f}  (1 stands out)",
-        f"  grey levels   lattice {artifacts.lattice_rms:.2f}, mesh {artifacts.mesh_rms:.2f}, "
-        + f"grain {artifacts.grain_sigma:.2f}",
+        f"  grey levels   {levels}",
         *(
             f"  lattice       period {_period(peak.period_x_px)} x {_period(peak.period_y_px)} px, amplitude "
             f"{peak.amplitude:.2f}, coherence {peak.coherence:.2f}"

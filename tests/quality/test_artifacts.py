@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from ltxbench.quality import grain, lattice
 from ltxbench.quality.artifacts import artifacts
-from ltxbench.quality.luma import Frames, luma
+from ltxbench.quality.luma import Frames, luma, without_bars
 from tests.quality.pictures import (
     PHOTOGRAPHS,
     jpeg,
@@ -90,6 +91,19 @@ def test_a_lattice_is_measured_with_its_period_and_amplitude() -> None:
     assert peak.rms == pytest.approx(peak.amplitude / np.sqrt(2))
 
 
+@pytest.mark.parametrize("period_px", [512 / 60.5, 20.0])
+def test_the_amplitude_holds_between_two_bins_and_at_long_periods(period_px: float) -> None:
+    """The first falls midway between two frequencies of the transform; the high pass takes a sixth of the second."""
+    plane = luma(with_lattice(to_uint8(np.full((512, 512, 3), 128) + texture()), 8, period_px))
+    found = [peak.amplitude for peak in lattice.peaks(plane[None]) if None in (peak.period_x_px, peak.period_y_px)]
+    assert max(found) == pytest.approx(4, rel=0.08)
+
+
+def texture() -> np.ndarray:
+    """3 grey levels strong."""
+    return np.random.default_rng(0).normal(0, 3, (512, 512, 1))
+
+
 def test_a_checkerboard_of_single_pixels_counts_with_its_whole_amplitude() -> None:
     y, x = np.mgrid[:256, :384]
     plane = luma(photograph("astronaut.png", 384))[:256, :384] + 3 * (-1.0) ** (x + y)
@@ -110,6 +124,14 @@ def test_a_pattern_whose_phase_wanders_is_no_lattice() -> None:
     x = np.arange(frame.shape[1]) + 12 * np.sin(np.arange(frame.shape[1]) / 60)
     wandering = to_uint8(frame + 4 * np.cos(2 * np.pi * x / 8)[None, :, None])
     assert artifacts(wandering[None]).lattice_rms < 0.25 * artifacts(with_lattice(frame, 8, 8)[None]).lattice_rms
+
+
+def test_long_rows_whose_phase_wanders_a_little_are_no_lattice() -> None:
+    """Windows of a facade: so few of them are in a tile that their phase hardly leaves it."""
+    wander = ndimage.gaussian_filter(np.random.default_rng(1).normal(size=(512, 768)), 60)
+    x = np.arange(768)[None] + 3.5 * wander / wander.std()
+    rows = to_uint8(photograph("coffee.png", 768) + 10 * np.cos(2 * np.pi * x / 30)[..., None])
+    assert artifacts(rows[None]).lattice_rms < 0.3
 
 
 def test_a_pattern_that_moves_with_the_camera_is_no_lattice_in_a_video() -> None:
@@ -147,6 +169,21 @@ def test_letterboxes_neither_hide_an_artifact_nor_make_one() -> None:
     assert score(boxed(frame)) < 1
     assert score(boxed(with_grain(frame, 4))) > 1
     assert score(boxed(with_lattice(frame, 4, 8))) > 1
+
+
+def test_a_letterbox_is_left_out_before_anything_is_measured() -> None:
+    frame = photograph("astronaut.png")
+    boxed = np.zeros((700, 560, 3), np.uint8)
+    boxed[60:572, 20:532] = frame
+    boxed[:60:2, ::3] = 2
+    cropped = artifacts(frame[None])
+    assert artifacts(boxed[None]).grain_sigma == pytest.approx(cropped.grain_sigma, rel=0.02)
+    assert without_bars(luma(boxed)[None]).shape == (1, 512, 512)
+
+
+def test_the_grain_of_a_night_sky_is_no_letterbox() -> None:
+    dark = luma(with_grain(to_uint8(photograph("rocket.jpg", 384) * 0.1), 4))
+    assert without_bars(dark[None]).shape == (1, *dark.shape)
 
 
 def test_artifacts_are_found_in_the_dark() -> None:
