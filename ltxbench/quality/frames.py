@@ -37,7 +37,10 @@ def of_case(run: RunFolder, name: str) -> CaseFrames | None:
     """
     lossless = run.lossless_path(name)
     if lossless is not None:
-        frames = np.stack(list(read_lossless(lossless)))
+        decoded = list(read_lossless(lossless))
+        if not decoded:
+            raise ResultError(f"{lossless}: a video without frames")
+        frames = np.stack(decoded)
         recorded = _recorded_hashes(run, name)
         if recorded and frame_hashes(frames) != recorded:
             raise ResultError(f"{lossless}: does not hold the frames that were recorded for {name!r}")
