@@ -50,7 +50,8 @@ def test_anything_else_is_refused_and_told_why(tmp_path: Path, change: dict[str,
 
 @pytest.mark.parametrize("repository", [None, "", "\n"], ids=["no file", "empty", "empty line"])
 def test_a_machine_that_does_not_know_its_repository_refuses_everything(tmp_path: Path, repository: str | None) -> None:
-    assert ask(tmp_path, repository, **{**GOOD, "GITHUB_REPOSITORY": ""}).returncode != 0
+    nameless = {"GITHUB_REPOSITORY": "", "GITHUB_WORKFLOW_REF": MAIN.removeprefix(REPOSITORY)}
+    assert ask(tmp_path, repository, **{**GOOD, **nameless}).returncode != 0
     assert ask(tmp_path, repository, **GOOD).returncode != 0
 
 
