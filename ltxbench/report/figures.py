@@ -10,6 +10,7 @@ from ltxbench.run.records import DENOISING, CaseRecord, Outcome, Phase, StepReco
 
 PHASE_TITLES = {
     Phase.LOAD: "Reading weights",
+    Phase.WARM_UP: "Warm-up",
     Phase.QUANTIZE: "Quantizing",
     Phase.LORA: "Fusing LoRA",
     Phase.ENHANCE: "Prompt enhancement",

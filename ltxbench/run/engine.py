@@ -94,7 +94,7 @@ class GenerateJob(Frozen):
     weights: WeightFiles
     warm_up: bool = False
     """Run the first of each kind of work once more beforehand, thrown away, so that no kernel is compiled in what is
-    timed: a text encoding, one step a stage, a decoding."""
+    timed: a text encoding, one step a stage, upscaling, a decoding."""
     instrumented: bool = True
     """False: neither step timer nor memory sampler; phases are timed all the same."""
     lossless: bool = False

@@ -54,7 +54,7 @@ def generate(job: GenerateJob, recorder: Recorder, dtype: mx.Dtype) -> Generated
     recorder.facts(**transformer_facts(transformer.config, case, texts.prompt.shape[1]))
     latent = _first_latent(job, transformer, texts, recorder)
     if case.two_stage:
-        latent = _upscale(case, source, checkpoint, latent, recorder, dtype)
+        latent = _upscale(job, source, checkpoint, latent, recorder, dtype)
         if case.distilled_lora is LoraUse.STAGE_2:
             fuse_distilled_lora(case, source, transformer, recorder)
         latent = _refine(job, transformer, latent, texts, recorder)
@@ -213,15 +213,19 @@ def _step(recorder: Recorder, stage: int, sigma: float, forwards: int) -> Abstra
 
 
 def _upscale(
-    case: Case, source: WeightSource, checkpoint: Checkpoint, latent: mx.array, recorder: Recorder, dtype: mx.Dtype
+    job: GenerateJob, source: WeightSource, checkpoint: Checkpoint, latent: mx.array, recorder: Recorder, dtype: mx.Dtype
 ) -> mx.array:
     with recorder.phase(Phase.LOAD):
         upsampler = LatentUpsampler.from_checkpoint(source.upscaler(), dtype)
         statistics = PerChannelStatistics.from_checkpoint(checkpoint, latent.shape[1])
         materialize(upsampler.network)
         materialize(statistics)
+    adain = job.case.upscale_adain
+    with _warm_up(job, recorder) as asked:
+        if asked:
+            mx.eval(upsampler.upsample(latent, statistics, adain))
     with recorder.phase(Phase.UPSCALE):
-        latent = upsampler.upsample(latent, statistics, case.upscale_adain)
+        latent = upsampler.upsample(latent, statistics, adain)
         mx.eval(latent)
     del upsampler
     mx.clear_cache()

@@ -26,7 +26,7 @@ from ltxbench.run.memory_need import Survey
 from ltxbench.run.records import DENOISING, MatmulRate, Phase
 from ltxbench.run.script import Fault, Level, Picture, Script
 
-WARMED_UP = (Phase.ENCODE, *DENOISING, Phase.DECODE)
+WARMED_UP = (Phase.ENCODE, Phase.DENOISE_1, Phase.UPSCALE, Phase.DENOISE_2, Phase.DECODE)
 
 WATCHDOG_TEXT = (
     "libc++abi: terminating due to uncaught exception of type std::runtime_error: [METAL] Command buffer execution "

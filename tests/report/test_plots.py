@@ -10,10 +10,11 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from ltxbench.report.figures import PHASE_TITLES
 from ltxbench.report.manifest import Sources
 from ltxbench.report.plots import draw_all, memory, phases, steps, style, tradeoff
 from ltxbench.report.results import MemorySeries, Results
-from ltxbench.run.records import CaseRecord, MemoryRecord, Outcome
+from ltxbench.run.records import CaseRecord, MemoryRecord, Outcome, Phase, PhaseRecord
 from tests.report.runs import BEAVER, GIB, make_matrix, make_record, make_run, many
 
 Words = tuple[list[CaseRecord], dict[str, tuple[Figure, list[Text]]]]
@@ -216,3 +217,15 @@ def test_the_memory_axis_holds_the_highest_panel_wherever_it_is() -> None:
     figure = memory.draw(records, series)
     low, high = figure.axes[0].get_ylim()
     assert (low, high > 10) == (0, True)
+
+
+def test_every_phase_has_a_title_and_a_colour_of_its_own() -> None:
+    assert set(PHASE_TITLES) == set(style.PHASE_COLOURS) == set(Phase)
+    assert len(set(style.PHASE_COLOURS.values())) == len(Phase)
+
+
+def test_a_warm_up_is_shaded_over_time_and_part_of_no_bar() -> None:
+    warm_up = PhaseRecord(phase=Phase.WARM_UP, start_s=0.0, duration_s=5000.0)
+    records = [record.model_copy(update={"phases": (warm_up, *record.phases)}) for record in records_of(2)]
+    memory.draw(records, series_of(records))
+    assert phases.draw(records).axes[0].get_xlim()[1] < 5000

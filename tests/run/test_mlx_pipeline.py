@@ -53,8 +53,8 @@ def test_a_warm_up_is_thrown_away(name: str, files: WeightFiles) -> None:
     cold = [stage for phase, stage in warm.steps if phase is Phase.WARM_UP]
     assert cold == [stage.index for stage in case.stages]
     assert [step for step in warm.steps if step[0] is not Phase.WARM_UP] == plain.steps
-    # Text, its projection, each stage and the decoder: whatever may compile.
-    assert warm.phases.count(Phase.WARM_UP) == 3 + len(case.stages)
+    # Text, its projection, each stage, the upscaler and the decoder: whatever may compile.
+    assert warm.phases.count(Phase.WARM_UP) == 3 + len(case.stages) + case.two_stage
     assert [phase for phase in warm.phases if phase is not Phase.WARM_UP] == plain.phases
 
 

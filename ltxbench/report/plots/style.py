@@ -34,6 +34,7 @@ GRID = "#D0D7DE"
 
 PHASE_COLOURS = {
     Phase.LOAD: "#BDBDBD",
+    Phase.WARM_UP: "#E6D3B3",
     Phase.QUANTIZE: "#8C8C8C",
     Phase.LORA: "#5F5F5F",
     Phase.ENHANCE: "#7F3C8D",
