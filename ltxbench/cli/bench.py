@@ -54,6 +54,9 @@ def bench(
     runs: Annotated[Path, typer.Option(help="Where the runs are kept.")] = Path("runs"),
     reports: Annotated[Path, typer.Option(help="Where the pages go, one folder a matrix.")] = Path("reports"),
     no_report: Annotated[bool, typer.Option("--no-report", help="Only run and store.")] = False,
+    no_quality: Annotated[
+        bool, typer.Option("--no-quality", help="Do not measure the pictures when the last case has ended.")
+    ] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait when another benchmark holds this machine.")] = False,
     repeats: Annotated[
         int | None, typer.Option(min=1, max=1000, help="Rounds: each case runs once in every round. [default: 1]")
@@ -110,7 +113,7 @@ def bench(
     """Run the cases of a matrix, each in its own process, and write the page that compares them.
 
     Exit codes: 0 fine, 2 usage, 3 the matrix, 4 the weights, 5 disk or memory, 6 a case failed, 7 the machine is in no
-    state to be measured, 9 another benchmark is running, 10 the run to resume is torn or another one, 130 interrupted.
+    state to be measured or the figures cannot be trusted (INVALID), 9 another benchmark is running, 10 the run to resume is torn or another one, 130 interrupted.
     GNU make turns all but 0 into 2; run ltxbench itself where the code matters.
     """
     from rich.console import Console
@@ -173,6 +176,8 @@ def bench(
                 run = runner.run_matrix(work, options, progress)
             else:
                 run = runner.resume_run(work, which, options, progress)
+        if not no_quality:
+            _measure_pictures(run, console)
     print_results(run)
     if not no_report:
         from ltxbench.report import write
@@ -180,6 +185,17 @@ def bench(
         print(f"Page: {write(run, reports / resolved.name)}")
     print(f"Run:  {run.path}")
     _conclude(run, matrix, console)
+
+
+def _measure_pictures(run: RunFolder, console: Console) -> None:
+    """After all timing. Frames that cannot be read cost the pictures' figures, not the page."""
+    from ltxbench.errors import ResultError, UsageError
+    from ltxbench.quality import measure_run
+
+    try:
+        measure_run(run, begins=lambda name: _say(console, f"measuring the pictures of {name}"))
+    except (ResultError, UsageError) as error:
+        _say(console, f"warning: the pictures were not all measured: {error.message}")
 
 
 def _conclude(run: RunFolder, matrix: str, console: Console) -> None:
@@ -195,6 +211,7 @@ def _conclude(run: RunFolder, matrix: str, console: Console) -> None:
         sys.exit(INTERRUPTED)
     failed = [record for record in run.records if record.outcome is not Outcome.OK]
     if not failed:
+        _refuse_untrusted(run, console)
         return
     what = "cases" if len(plan) == len(run.cases) else "rounds"
     names = [
@@ -207,6 +224,25 @@ def _conclude(run: RunFolder, matrix: str, console: Console) -> None:
         f"{len(failed)} of {len(plan)} {what} did not finish: {', '.join(names)}",
         hint=f"What they printed is in {run.path}/cases/<name>/round-<n>/output.txt.",
     )
+
+
+def _refuse_untrusted(run: RunFolder, console: Console) -> None:
+    """Raises InvalidMeasurement when the run is INVALID. Small weights make no claim: it is only said then."""
+    from ltxbench.errors import InvalidMeasurement
+    from ltxbench.trust.verdict import run_verdict
+
+    verdict = run_verdict(run)
+    if verdict.valid:
+        return
+    told = [f"{case.name}: {reason.sentence}" for case in verdict.cases for reason in case.failures]
+    told = [*(reason.sentence for reason in verdict.failures), *told]
+    message = f"the figures cannot be trusted: {'; '.join(told[:MAX_REASONS])}"
+    if len(told) > MAX_REASONS:
+        message += f"; and {len(told) - MAX_REASONS} more"
+    if run.record.weights.small:
+        _say(console, f"INVALID, as figures of weights this small often are: {message}")
+    else:
+        raise InvalidMeasurement(message, hint="The page has them all, and what to do.")
 
 
 def _say(console: Console, text: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -61,10 +61,18 @@ def of_run(run: RunFolder) -> dict[str, QualityRecord]:
     return {name: record for name, record in found.items() if record is not None}
 
 
-def measure_run(run: RunFolder, references: Iterable[str] = (), *, again: bool = False) -> dict[str, QualityRecord]:
+def measure_run(
+    run: RunFolder,
+    references: Iterable[str] = (),
+    *,
+    again: bool = False,
+    begins: Callable[[str], None] | None = None,
+) -> dict[str, QualityRecord]:
     """Measures the cases whose stored figures are missing or stale, and stores them.
 
     Every case is compared with its bf16 twin, where it has one, and with each of `references`.
+
+    begins: is told the name of every case before it is measured; not of those whose figures are kept
     Raises UsageError for a reference that is no case of the run, ResultError for frames that cannot be read.
     """
     cases = {case.case.name: case.case for case in run.cases}
@@ -79,6 +87,8 @@ def measure_run(run: RunFolder, references: Iterable[str] = (), *, again: bool =
         wanted = _wanted(case, cases.values(), references)
         kept = None if again else _readable(run, name)
         if kept is None or not _covers(run, kept, wanted):
+            if begins is not None:
+                begins(name)
             kept = _measure(run, name, sha256, wanted, kept)
             if kept is None:
                 continue

@@ -76,6 +76,12 @@ def test_a_matrix_becomes_a_page_with_its_run_beside_it(bench, folder):
     assert f"Run:  {run.path.relative_to(folder)}" in output
     assert store.load(page.parent / "run").cases == run.cases
     assert [record.outcome for record in run.cases] == [Outcome.OK, Outcome.OK]
+    assert [line for line in errors.splitlines() if line.startswith("measuring the pictures")] == [
+        "measuring the pictures of first",
+        "measuring the pictures of second",
+    ]
+    assert "### The pictures, measured" in page.read_text()
+    assert (page.parent / "run" / "cases" / "second" / "quality.json").exists()
     assert run.record.weights.digest
     assert run.record.command[:2] == ("ltxbench", "bench")
 
