@@ -105,8 +105,8 @@ class _Predictor:
         uncond = perturbed = None
         if self.joined is not None:
             # A single sample parts within the transformer, where the prompts are first seen.
-            twice = (latent, latent) if latent.shape[0] > 1 else (latent,)
-            both = self._clean(mx.concatenate(twice), mx.concatenate([levels] * len(twice)), self.joined)
+            copies = 2 if latent.shape[0] > 1 else 1
+            both = self._clean(mx.concatenate([latent] * copies), mx.concatenate([levels] * copies), self.joined)
             cond, uncond = mx.split(both, 2)
         else:
             cond = self._clean(latent, levels, self.conditioning)

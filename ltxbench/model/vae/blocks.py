@@ -5,6 +5,7 @@ Official: ltx_core.model.video_vae.{resnet,sampling}, ltx_core.model.common.norm
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
@@ -75,10 +76,11 @@ class ResStage(nn.Module):
         super().__init__()
         self.res_blocks = [ResBlock(channels, channels, style) for _ in range(layers)]
 
-    def __call__(self, x: mx.array) -> mx.array:
+    def __call__(self, x: mx.array, settle: Callable[[mx.array], None] = mx.eval) -> mx.array:
+        """`settle` is given each block's output: its temporaries must go before many more are allocated."""
         for block in self.res_blocks:
             x = block(x)
-            mx.eval(x)  # a block's temporaries are free before the next one's are allocated
+            settle(x)
         return x
 
 

@@ -9,6 +9,7 @@ import mlx.nn as nn
 
 from ltxbench.errors import UsageError
 from ltxbench.model.checkpoint import Checkpoint, load_strict
+from ltxbench.model.device_queue import DeviceQueue
 from ltxbench.model.vae.blocks import DepthToSpaceUpsample, ResBlock, ResStage, Style, divided, silu
 from ltxbench.model.vae.config import UPSAMPLING, Block, DecoderConfig, Stride
 from ltxbench.model.vae.convolution import channels_last
@@ -35,10 +36,12 @@ class Decoder(nn.Module):
         self.conv_out = style.conv(channels, config.out_channels * config.patch_size**2)
 
     def __call__(self, x: mx.array) -> mx.array:
+        # A GPU waits for nothing between the blocks; a CPU would build up all of them.
+        settle = DeviceQueue().submit if mx.default_device().type == mx.DeviceType.gpu else mx.eval
         x = self.conv_in(x)
         for block in self.up_blocks:
-            x = block(x)
-            mx.eval(x)
+            x = block(x, settle) if isinstance(block, ResStage) else block(x)
+            settle(x)
         x = self.conv_out(silu(self.conv_norm_out(x)))
         return unpatchify(x, self.patch_size)
 
