@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from math import exp, log
+from math import log
 from statistics import median
 
 import numpy as np
@@ -16,13 +16,13 @@ from ltxbench.regression import exact
 from ltxbench.regression.entry import CaseEntry, Entry
 from ltxbench.regression.shift import LEAST_RUNS
 from ltxbench.regression.times import (
-    CONFIRMED,
     OVERWHELMING,
     Finding,
     Group,
     Judged,
     Test,
     confirm,
+    confirmed,
     judge,
     machine_explains,
 )
@@ -48,14 +48,16 @@ class _Material:
     windows: dict[str, Window]
     limits: dict[str, Thresholds]
 
+    _timed: dict[tuple[str, str], tuple[Entry, ...]] = field(default_factory=dict)
+
     def timed(self, name: str, metric: str) -> tuple[Entry, ...]:
         """Of the window, the runs that have the time and are trusted in it."""
-        return tuple(
-            each
-            for each in self.windows[name].entries
-            if metric in each.by_name[name].levels and not each.invalid and not each.by_name[name].invalid
-            if each.by_name[name].levels[metric] > 0
-        )
+        if (name, metric) not in self._timed:
+            cases = ((each, each.by_name[name]) for each in self.windows[name].entries if not each.invalid)
+            self._timed[name, metric] = tuple(
+                each for each, case in cases if not case.invalid and case.levels.get(metric, 0) > 0
+            )
+        return self._timed[name, metric]
 
 
 def check(
@@ -251,6 +253,10 @@ def _tested(said: MetricVerdict, judged: Judged) -> MetricVerdict:
     said = said.model_copy(update={"ratio": now.ratio, "low": low, "high": high, "latest": 1, "test": now.test.value})
     interval = f"{_change(now.ratio)} of {now.runs} runs ({low:.3f} to {high:.3f})"
     if judged.same:
+        best = judged.narrowest
+        if best.k > 1:
+            low, high = best.interval
+            interval += f"; the latest {best.k} together {_change(best.ratio)} ({low:.3f} to {high:.3f})"
         return _answered(said, Answer.SAME, interval)
     return _answered(
         said, Answer.INCONCLUSIVE, f"{interval}; no change is shown, and none beyond {now.threshold:.1%} ruled out"
@@ -316,10 +322,7 @@ def _rerun(
     if group is None or len(timed) < LEAST_RUNS:
         return _answered(said, Answer.INCONCLUSIVE, f"{text}; its rerun gave no figure")
     ratio, p = confirm(group, suspicion, name, controls)
-    both = exp((suspicion.log + log(ratio)) / 2)
-    same_way = (ratio > 1) == (suspicion.log > 0)
-    beyond = abs(log(both)) > log(1 + suspicion.threshold)
-    told = Rerun(run=rerun.id, controls=controls, ratio=ratio, p=p, confirmed=same_way and beyond and p <= CONFIRMED)
+    told = Rerun(run=rerun.id, controls=controls, ratio=ratio, p=p, confirmed=confirmed(suspicion, ratio, p))
     said = said.model_copy(update={"rerun": told})
     if told.confirmed:
         return _answered(said, changed, f"{text}; measured again {_change(ratio)} (p {p:.2g})")

@@ -49,7 +49,7 @@ def machine_slug(machine: MachineEntry) -> str:
 def slug(text: str) -> str:
     """Lower case, digits, dots and hyphens, at most 80; a text that loses something for it gets a hash at its end."""
     plain = re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")
-    if plain == re.sub(r"[\s_-]+", "-", text.lower()) and len(plain) <= 80:
+    if plain and plain == re.sub(r"[\s_-]+", "-", text.lower()) and len(plain) <= 80:
         return plain
     return f"{plain[:64].strip('-.') or 'x'}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 

@@ -19,7 +19,7 @@ LEAST_RUNS = 5
 """Of a window, from which on its noise is known well enough to test against."""
 TRIMMED = 0.1
 """Share of the window that is left out of its level at either end: runs that something disturbed."""
-PRIOR_DF = 4.0
+PRIOR_DF = 8.0
 """Degrees of freedom that the noise of all series together counts for in each one's own (Smyth, 2004)."""
 FLOOR = 0.002
 """Standard deviation of a logarithm below which no machine's clock repeats itself."""
@@ -42,32 +42,40 @@ class Shift:
     """[S] two-sided."""
 
 
-def shift(window: Floats, recent: Floats) -> Shift:
+def shift(window: Floats, recent: Floats, *, pool: Floats | None = None) -> Shift:
     """`window` [n,S] and `recent` [k,S], logarithms in the order of the runs; k is 1, 3 or 5.
 
     The level is a trimmed mean, its noise the winsorized deviation scaled to the normal one, and moderated by that of
-    all S series; neighbouring runs that resemble each other widen the error. Raises ValueError for another k and for
-    windows that are too short.
+    all series of its kind: `pool` [n,P] where that is not `window`. Neighbouring runs that resemble each other widen
+    the error. Raises ValueError for another k and for windows that are too short.
     """
     n, k = len(window), len(recent)
     if k not in MEDIAN_VARIANCE or n < LEAST_RUNS:
         raise ValueError(f"no test of {k} runs against {n}")
     cut = int(TRIMMED * n)
-    ordered = np.sort(window, axis=0)
-    inner = ordered[cut : n - cut]
-    level = inner.mean(axis=0)
-    winsorized = np.clip(window, inner[0], inner[-1])
-    variance = winsorized.var(axis=0, ddof=1) / _winsorized_variance(n)
+    level, residuals, variance = _noise(window, cut)
     own = n - 2 * cut - 1
-    prior = PRIOR_DF if window.shape[1] > 1 else 0.0
-    variance = (own * variance + prior * variance.mean()) / (own + prior)
+    if pool is not None:
+        _, residuals, common = _noise(pool, cut)
+    else:
+        common = variance
+    prior = PRIOR_DF if len(common) > 1 else 0.0
+    variance = (own * variance + prior * common.mean()) / (own + prior)
     variance = np.maximum(variance, FLOOR**2)
-    resemblance = _autocorrelation(winsorized - level)
+    resemblance = _autocorrelation(residuals)
     spread = MEDIAN_VARIANCE[k] * _inflation(resemblance, k) + _inflation(resemblance, n) / (n - 2 * cut)
     error = np.sqrt(variance * spread)
     log = np.median(recent, axis=0) - level
     df = own + prior
     return Shift(k, n, log, error, df, 2 * stdtr(df, -np.abs(log) / error))
+
+
+def _noise(window: Floats, cut: int) -> tuple[Floats, Floats, Floats]:
+    """Level [S], distances from it [n,S] with the outermost pulled in, and their variance [S] as if normal."""
+    inner = np.sort(window, axis=0)[cut : len(window) - cut]
+    level = inner.mean(axis=0)
+    winsorized = np.clip(window, inner[0], inner[-1])
+    return level, winsorized - level, winsorized.var(axis=0, ddof=1) / _winsorized_variance(len(window))
 
 
 def _autocorrelation(residuals: Floats) -> float:

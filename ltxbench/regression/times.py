@@ -14,10 +14,15 @@ from ltxbench.regression.shift import LEAST_RUNS, MEDIAN_VARIANCE, Shift, shift
 from ltxbench.statistics.correction import holm
 from ltxbench.statistics.values import Floats
 
-ALPHA = 0.02
+ALPHA = 0.10
 """Share of checks of unchanged code in which any case at all is suspected."""
-CONFIRMED = 0.02
-"""p of a rerun, by itself, that confirms a suspicion."""
+AGREES = 0.10
+"""p of a rerun, by itself, above which it confirms nothing."""
+EVIDENCE = 1e-4
+"""The suspicion's p times the rerun's that confirms it: of unchanged code, this is reached by EVIDENCE (1 + ln(ALPHA /
+EVIDENCE)) / 2 of all checks, which is one in 2,500, if the two are independent."""
+SHARED = 0.1
+"""Times that, where it is the whole machine that may have changed: a rerun soon afterwards finds it as it was."""
 OVERWHELMING = 1e-5
 """p after correction that needs no rerun, with a change of twice the threshold."""
 BESIDE = 2
@@ -64,6 +69,8 @@ class Finding:
     p: float
     """Over the numbers of latest runs that were looked at."""
     threshold: float
+    group: tuple[str, ...] = ()
+    """The cases that share its window."""
     p_adjusted: float = 1.0
 
     @property
@@ -89,10 +96,14 @@ class Judged:
     suspicion: Finding | None = None
 
     @property
+    def narrowest(self) -> Finding:
+        return min(self.alone, key=lambda each: each.error * float(stdtrit(each.df, (1 + CONFIDENCE) / 2)))
+
+    @property
     def same(self) -> bool:
         """This run's estimate, and the narrowest interval that there is, lie within the threshold."""
         limit = 1 + self.alone[0].threshold
-        low, high = min((each.interval for each in self.alone), key=lambda ends: ends[1] / ends[0])
+        low, high = self.narrowest.interval
         return not self.alone[0].beyond and 1 / limit <= low <= high <= limit
 
 
@@ -101,14 +112,19 @@ def judge(groups: Sequence[Group], *, alpha: float = ALPHA) -> dict[tuple[str, s
 
     Suspected is what the latest run, or the median of the latest three or five, shows at a level of `alpha` for all
     series together (Holm), beyond its threshold, and, where it shows beside the other cases only, by half of it alone.
+    Cases that have enough others are tested beside them and all together; by themselves they would show the machine.
     """
-    series = [found for group in groups if len(group.window) >= LEAST_RUNS for found in _series(group)]
-    adjusted = holm([min(1.0, min(each.p for each in found)) for found in series])
     judged: dict[tuple[str, str], Judged] = {}
-    for found in series:
-        if found[0].test is Test.ALONE:
-            judged[str(found[0].case), found[0].metric] = Judged(found)
-    for found, p in zip(series, adjusted, strict=True):
+    tested: list[tuple[Finding, ...]] = []
+    for group in groups:
+        if len(group.window) < LEAST_RUNS:
+            continue
+        series = _series(group)
+        alone = [found for found in series if found[0].test is Test.ALONE]
+        judged |= {(str(found[0].case), group.metric): Judged(found) for found in alone}
+        tested += [found for found in series if found[0].test is not Test.ALONE] or alone
+    adjusted = holm([min(1.0, min(each.p for each in found)) for found in tested])
+    for found, p in zip(tested, adjusted, strict=True):
         if p is None or p > alpha:
             continue
         beyond = [replace(each, p_adjusted=p) for each in found if each.beyond]
@@ -120,7 +136,7 @@ def judge(groups: Sequence[Group], *, alpha: float = ALPHA) -> dict[tuple[str, s
 def _suspect(judged: dict[tuple[str, str], Judged], suspicion: Finding) -> None:
     """Of all cases that moved alike, where they moved together."""
     for (case, metric), own in judged.items():
-        if metric != suspicion.metric or (suspicion.case is not None and case != suspicion.case):
+        if metric != suspicion.metric or case not in (suspicion.group if suspicion.case is None else (suspicion.case,)):
             continue
         alone = next(each for each in own.alone if each.k == suspicion.k)
         share = {Test.ALONE: 1.0, Test.BESIDE: 0.5, Test.TOGETHER: 1.0}[suspicion.test]
@@ -145,7 +161,7 @@ def _series(group: Group) -> list[tuple[Finding, ...]]:
     for names, block in kinds:
         shifts = _shifts(block)
         for index, (case, test, limit) in enumerate(names):
-            found.append(tuple(_finding(group.metric, case, test, each, index, limit, len(shifts)) for each in shifts))
+            found.append(tuple(_finding(group, case, test, each, index, limit, len(shifts)) for each in shifts))
     return found
 
 
@@ -155,10 +171,13 @@ def _shifts(values: Floats) -> list[Shift]:
     return [shift(values[: n - k], values[n - k :]) for k in MEDIAN_VARIANCE if n - k >= LEAST_RUNS]
 
 
-def _finding(metric: str, case: str | None, test: Test, of: Shift, index: int, threshold: float, looks: int) -> Finding:
+def _finding(
+    group: Group, case: str | None, test: Test, of: Shift, index: int, threshold: float, looks: int
+) -> Finding:
     return Finding(
-        metric=metric,
+        metric=group.metric,
         case=case,
+        group=group.cases,
         test=test,
         k=of.k,
         runs=of.n,
@@ -181,6 +200,18 @@ def together(values: Floats) -> Floats:
     return np.median(values - np.median(values[:-1], axis=0), axis=1, keepdims=True)
 
 
+def confirmed(suspicion: Finding, ratio: float, p: float) -> bool:
+    """Whether a rerun's ratio and p make a suspicion a fact."""
+    budget = EVIDENCE * (1.0 if suspicion.test is Test.BESIDE else SHARED)
+    both = (suspicion.log + log(ratio)) / 2
+    return (
+        (ratio > 1) == (suspicion.log > 0)
+        and abs(both) > log(1 + suspicion.threshold)
+        and p <= AGREES
+        and suspicion.p_adjusted * p <= budget
+    )
+
+
 def confirm(group: Group, suspicion: Finding, case: str, controls: Sequence[str]) -> tuple[float, float]:
     """A rerun's ratio and its p, by the test that suspected the case; `group` holds the rerun's values as new ones.
 
@@ -189,13 +220,16 @@ def confirm(group: Group, suspicion: Finding, case: str, controls: Sequence[str]
     column = group.cases.index(case)
     values = np.vstack([group.window, group.new])
     others = [group.cases.index(name) for name in controls if name in group.cases and name != case]
+    pool = values[:-1]
     if suspicion.test is Test.BESIDE and others:
+        pool = beside(values[:-1])
         values = values[:, [column]] - np.median(values[:, others], axis=1, keepdims=True)
     elif suspicion.test is Test.TOGETHER:
         values = together(values[:, [index for index in range(len(group.cases)) if index not in others]])
+        pool = values[:-1]
     else:
         values = values[:, [column]]
-    found = shift(values[:-1], values[-1:])
+    found = shift(values[:-1], values[-1:], pool=pool)
     return float(np.exp(found.log[0])), float(found.p[0])
 
 

@@ -16,6 +16,8 @@ from ltxbench.regression.entry import CaseEntry, Entry, Kind, MachineEntry
 from ltxbench.statistics.values import Floats
 
 ROUNDS = 5
+AGAIN = 10
+"""Rounds of a rerun."""
 SECONDS = {"distilled": 84.0, "dev": 790.0, "dev-lora": 102.0, "distilled-upscaler": 54.0, "dev-upscaler": 256.0,
            "two-stage": 50.0, "dev-1024": 1455.0, "distilled-qint8": 99.0}  # fmt: skip
 CASES = tuple(SECONDS)
@@ -94,15 +96,16 @@ class Shelf:
         if self.generator.random() >= self.noise.lasting:
             self._slower = 1.0
         self._offset = 0.5 * self._offset + self.generator.normal(0, self.noise.run * np.sqrt(0.75))
-        return self._run(f"push-{number:04d}-again", number, code, [CASES.index(name) for name in names])
+        which = [CASES.index(name) for name in names]
+        return self._run(f"push-{number:04d}-again", number, code, which, AGAIN)
 
-    def _run(self, name: str, number: int, code: Code, which: Sequence[int]) -> Entry:
+    def _run(self, name: str, number: int, code: Code, which: Sequence[int], repeats: int = ROUNDS) -> Entry:
         noise, draw = self.noise, self.generator
-        count, shape = len(CASES), (ROUNDS, len(CASES))
+        count, shape = len(CASES), (repeats, len(CASES))
         machine = noise.day * np.sin(2 * np.pi * self._hour) + self._offset
         families = draw.normal(0, noise.family, 3)[list(FAMILY)]
         own = noise.case * draw.standard_t(5, count) / np.sqrt(5 / 3)
-        rounds = draw.normal(0, noise.shared_round, (ROUNDS, 1)) + draw.normal(0, noise.own_round, shape)
+        rounds = draw.normal(0, noise.shared_round, (repeats, 1)) + draw.normal(0, noise.own_round, shape)
         slower = np.where(draw.random(shape) < noise.ramps, 1 + draw.uniform(0.02, 0.15, shape), 1.0)
         slower *= np.where(draw.random(shape) < noise.interrupted, 1 + draw.uniform(0.1, 0.4, shape), 1.0)
         factor = np.exp(machine + families + own + rounds) * slower * self._slower * self.level * code.time
@@ -128,7 +131,7 @@ class Shelf:
             cases=tuple(
                 CaseEntry.model_construct(
                     name=CASES[index],
-                    outcomes=("ok",) * ROUNDS,
+                    outcomes=("ok",) * repeats,
                     conditions=conditions,
                     samples={metric: tuple(values[:, index].tolist()) for metric, values in figures.items()},
                     frames_sha256=(f"{self.os}-{CASES[index]}-{code.pictures[index]}",),

@@ -27,7 +27,7 @@ KEPT = RUNS + 6
 PATIENCE = 12
 """Pushes after which an unnoticed change is taken back by somebody who looked for himself."""
 UPGRADES = (167, 333)
-SETTLING = 12
+SETTLING = 15
 """Pushes after an upgrade without a planted change: the new series has to begin."""
 
 
