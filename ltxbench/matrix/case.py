@@ -14,7 +14,7 @@ SPATIAL_COMPRESSION = 32  # pixels a side of one latent cell
 TEMPORAL_COMPRESSION = 8  # frames of one latent cell, but for the first, which holds one
 
 
-PRESENTATION = frozenset({"name", "title", "group", "summary", "warning", "notes"})
+PRESENTATION = frozenset({"name", "title", "group", "summary", "warning", "notes", "reference"})
 """The fields of a case that decide nothing that is computed."""
 
 
@@ -98,6 +98,8 @@ class Case(Frozen):
     summary: str | None = None
     warning: str | None = None
     notes: tuple[str, ...] = ()
+    reference: str | None = None
+    """The case of the same matrix that this one's frames are compared with."""
 
     model: Model = Model.DISTILLED
     distilled_lora: LoraUse = LoraUse.NONE

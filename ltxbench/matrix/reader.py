@@ -58,6 +58,7 @@ def read(source: Source) -> Matrix:
     drafts, defaults = _drafts(top, root.at, problems)
     cases = [_case(draft, defaults, known, problems) for draft in drafts]
     _check_names(drafts, problems)
+    _check_references(drafts, defaults, problems)
     stills = _stills(top.get("stills"), cases, problems)
     gate = _gate(top, [case.name for case in cases], problems)
     _check_enhanced(top, problems)
@@ -130,6 +131,22 @@ def _check_names(drafts: Sequence[Draft], problems: Problems) -> None:
         if earlier is not draft:
             which = "that name" if earlier.name == draft.name else f"the name {quoted(earlier.name)}"
             problems.add(draft.at, f"case {quoted(draft.name)}: line {earlier.at.line} has a case of {which} already")
+
+
+def _check_references(drafts: Sequence[Draft], defaults: Fields, problems: Problems) -> None:
+    """A reference of the defaults is every case's but its own."""
+    names = [draft.name for draft in drafts]
+    seen: set[Mark] = set()
+    for draft in drafts:
+        given = {**defaults, **draft.fields}.get("reference")
+        if given is None or given.value is None or given.at in seen:
+            continue
+        if names and given.value not in names:
+            seen.add(given.at)
+            near = did_you_mean(given.value, names)
+            problems.add(given.at, f"`reference` names {quoted(given.value)}, and there is no such case{near}")
+        elif "reference" in draft.fields and given.value == draft.name:
+            problems.add(given.at, f"case `{draft.name}`: a case cannot be the reference of itself")
 
 
 def _stills(given: Located | None, cases: Sequence[Case], problems: Problems) -> tuple[int, ...]:

@@ -83,6 +83,7 @@ WORDS: Keys = {
     "summary": kinds.optional(_WORDS),
     "warning": kinds.optional(_WORDS),
     "notes": kinds.list_of(_WORDS, 20),
+    "reference": kinds.optional(kinds.name),
 }
 """What a case says about itself. It changes nothing that is computed."""
 

@@ -70,7 +70,8 @@ def measure_run(
 ) -> dict[str, QualityRecord]:
     """Measures the cases whose stored figures are missing or stale, and stores them.
 
-    Every case is compared with its bf16 twin, where it has one, and with each of `references`.
+    Every case is compared with its bf16 twin, where it has one, with the reference that the matrix gives it, and with
+    each of `references`.
 
     begins: is told the name of every case before it is measured; not of those whose figures are kept
     Raises UsageError for a reference that is no case of the run, ResultError for frames that cannot be read.
@@ -115,7 +116,7 @@ def _wanted(case: Case, cases: Iterable[Case], references: tuple[str, ...]) -> d
     """Which cases this one is compared with, and why."""
     other = twin(case, cases)
     wanted = {other.name: TWIN} if other is not None else {}
-    for name in references:
+    for name in (*references, *([case.reference] if case.reference else [])):
         if name != case.name:
             wanted.setdefault(name, REFERENCE)
     return wanted

@@ -9,8 +9,8 @@ from tests.matrix.reading import HEAD, cases, complaint, complaints, matrix
 
 CASE_KEYS = (
     "distilled_lora, fps, frames, group, guidance, height, lora_strength, loras, model, name, notes, quantization, "
-    "quantized_layers, rescale, schedule, seed, size, steps, stg, stg_blocks, summary, sweep, tiling, title, "
-    "two_stage, upscale_adain, warning, width"
+    "quantized_layers, reference, rescale, schedule, seed, size, steps, stg, stg_blocks, summary, sweep, tiling, "
+    "title, two_stage, upscale_adain, warning, width"
 )
 
 

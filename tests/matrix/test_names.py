@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ltxbench.matrix.names import objection
+from tests.matrix.reading import cases, complaint
 
 
 @pytest.mark.parametrize(
@@ -29,3 +30,12 @@ def test_safe_names_are_accepted(name: str) -> None:
 )  # fmt: skip
 def test_unsafe_names_are_refused_with_the_reason(name: str, why: str) -> None:
     assert why in (objection(name) or "accepted")
+
+
+def test_a_reference_is_a_case_of_the_file() -> None:
+    known = cases("defaults: {reference: best}\ncases: [{name: best}, {name: a}, {name: b, reference: null}]")
+    assert [one.reference for one in known] == ["best", "best", None]
+    told = complaint("defaults: {reference: bst}\ncases: [{name: best}, {name: a}]")
+    assert told.startswith("m.yaml:3:23: `reference` names `bst`, and there is no such case (did you mean best?)")
+    told = complaint("cases: [{name: best, reference: best}]")
+    assert told.startswith("m.yaml:3:33: case `best`: a case cannot be the reference of itself")

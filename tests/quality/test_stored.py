@@ -10,7 +10,9 @@ from ltxbench.quality import measure_run, of_run, read
 from ltxbench.quality import stored as storage
 from ltxbench.quality.records import METRICS_VERSION
 from ltxbench.run import store
-from tests.quality.runs import scene, stored
+from tests.quality.runs import TWINS, scene, stored
+
+OTHER = TWINS[0].model_copy(update={"name": "other", "seed": 43})
 
 
 def path_of(run: store.RunFolder, name: str) -> Path:
@@ -52,12 +54,23 @@ def test_every_case_is_compared_with_a_reference(tmp_path: Path) -> None:
         measure_run(run, ["nobody"])
 
 
+def test_the_matrix_may_name_the_reference(tmp_path: Path) -> None:
+    cases = tuple(case.model_copy(update={"reference": "plain"}) for case in (*TWINS, OTHER))
+    run = stored(tmp_path, {"plain": scene(), "int8": scene(4), "other": scene(9)}, cases)
+    found = measure_run(run)
+    assert [(one.case, one.why) for one in found["other"].against] == [("plain", "reference case")]
+    assert [(one.case, one.why) for one in found["int8"].against] == [("plain", "bf16 twin")]
+    assert found["plain"].against == ()
+
+
 def test_what_is_stored_and_true_is_not_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = stored(tmp_path, {"plain": scene(), "int8": scene(4)})
     first = measure_run(run)
     monkeypatch.setattr(storage, "assess", None)
     monkeypatch.setattr(storage, "compare_cases", None)
-    assert measure_run(run) == first
+    told: list[str] = []
+    assert measure_run(run, begins=told.append) == first
+    assert told == []
     with pytest.raises(TypeError):
         measure_run(run, again=True)
 
