@@ -88,8 +88,9 @@ soak: $(VENV)/.installed-dev
 	$(call FAST_BLAS,$(BIN)); export LTXBENCH_SOAK_CASES=$${LTXBENCH_SOAK_CASES:-200}; \
 	  $(BIN)/python -m pytest tests/run/faults $(ARGS) && $(BIN)/python -m pytest --ignore=tests/parity -m slow $(ARGS)
 
+# A file written beside a module on its first import would count as a finding.
 fuzz: $(VENV)/.installed-dev
-	$(BIN)/python -m tests.fuzz.campaign --matrices $(COUNT) --headers $(COUNT) --journals $(COUNT) --seed $(SEED) $(ARGS)
+	PYTHONDONTWRITEBYTECODE=1 $(BIN)/python -m tests.fuzz.campaign --matrices $(COUNT) --headers $(COUNT) --journals $(COUNT) --seed $(SEED) $(ARGS)
 
 simulate: $(VENV)/.installed
 	$(BIN)/ltxbench simulate $(ARGS)

@@ -121,7 +121,7 @@ def test_every_committed_page_and_document_is_fresh(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("target", "environment"), [("fuzz", {"COUNT": "200"}), ("simulate", {"ARGS": "--scale 0.01"})]
+    ("target", "environment"), [("fuzz", {"COUNT": "200"}), ("simulate", {"ARGS": "--only aa-runs --scale 0.02"})]
 )
 def test_the_long_jobs_run(tmp_path: Path, target: str, environment: dict[str, str]) -> None:
     machine = Machine(tmp_path / "machine", environment=environment)
