@@ -1,7 +1,9 @@
 """Steps in a series of runs: where its level changed, and by how much.
 
-Binary segmentation (Scott and Knott, 1974) with Pettitt's rank statistic (1979), each split tested against random
-orders of the stretch that it divides. On ranks that distribution depends on the length alone, so that it is drawn once.
+Seeded binary segmentation (Kovács, Bühlmann, Li and Munk, Biometrika 110, 2023) on ranks: the split is looked for in
+the whole and in overlapping parts of it, so that a level that went up and came back is seen as well as one that stayed.
+It is tested against random orders of the stretch; on ranks their distribution depends on the length alone and is drawn
+once.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ LEAST = 4
 """Values on either side of a step."""
 PRACTICAL = 0.02
 """A step smaller than this share of the level is not told."""
-DRAWS = 9_999
+DRAWS = 1_999
+DECAY = 2**-0.5
 
 
 @dataclass(frozen=True)
@@ -67,30 +70,48 @@ def _split(series: Floats, start: int, end: int, alpha: float) -> list[tuple[int
 
 
 def _best(stretch: Floats) -> tuple[int, float]:
-    """The most likely first index of a new level, and how often a random order looks as much like one."""
-    found = _statistics(np.asarray(rankdata(stretch), dtype=np.float64)[None])[0]
-    place = int(np.argmax(found))
+    """The most likely first index of a new level, and how often random orders look as much like one."""
+    ranks = np.asarray(rankdata(stretch), dtype=np.float64)[None]
+    highest, place = 0.0, LEAST
+    for start, end in _intervals(len(stretch)):
+        found = _statistics(ranks[:, start:end], len(stretch))[0]
+        if (value := float(found.max())) > highest:
+            highest, place = value, start + int(np.argmax(found)) + LEAST
     null = _null(len(stretch))
-    above = len(null) - int(np.searchsorted(null, found[place] - 1e-12, side="left"))
-    return place + LEAST, (above + 1) / (len(null) + 1)
+    above = len(null) - int(np.searchsorted(null, highest - 1e-9, side="left"))
+    return place, (above + 1) / (len(null) + 1)
 
 
-def _statistics(ranks: Floats) -> Floats:
-    """[orders, splits]: the standardised distance between the mean ranks of both sides."""
-    n = ranks.shape[1]
-    first = np.arange(LEAST, n - LEAST + 1)
-    sums = np.cumsum(ranks - (n + 1) / 2, axis=1)[:, first - 1]
-    return np.asarray(np.abs(sums) / np.sqrt(first * (n - first) / n))
+def _statistics(ranks: Floats, n: int) -> Floats:
+    """[orders, splits]: the distance between the mean ranks of both sides, in its standard deviations among n."""
+    length = ranks.shape[1]
+    first = np.arange(LEAST, length - LEAST + 1)
+    sums = np.cumsum(ranks - ranks.mean(axis=1, keepdims=True), axis=1)[:, first - 1]
+    return np.asarray(np.abs(sums) / np.sqrt(first * (length - first) / length * (n * n - 1) / 12))
+
+
+@lru_cache(maxsize=512)
+def _intervals(n: int) -> tuple[tuple[int, int], ...]:
+    """Of ever shorter lengths, each overlapping the next by half: within one of them any step stands alone."""
+    found = {(0, n): None}
+    length = float(n)
+    while (length := length * DECAY) >= 2 * LEAST:
+        whole = int(np.ceil(length))
+        count = 2 * int(np.ceil(n / length)) - 1
+        starts = np.linspace(0, n - whole, count) if count > 1 else [0.0]
+        found |= {(int(start), int(start) + whole): None for start in starts}
+    return tuple(found)
 
 
 @lru_cache(maxsize=512)
 def _null(n: int) -> Floats:
     """Sorted maxima over random orders of n ranks."""
-    draws = max(999, min(DRAWS, 2_000_000 // n))
+    draws = DRAWS if n <= 200 else 999
     generator = np.random.Generator(np.random.Philox(key=n))
     found = np.empty(draws)
     for start in range(0, draws, 500):
         count = min(500, draws - start)
         orders = generator.permuted(np.broadcast_to(np.arange(1.0, n + 1), (count, n)), axis=1)
-        found[start : start + count] = _statistics(orders).max(axis=1)
+        looks = (_statistics(orders[:, first:last], n).max(axis=1) for first, last in _intervals(n))
+        found[start : start + count] = np.maximum.reduce(list(looks))
     return np.sort(found)

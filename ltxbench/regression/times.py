@@ -190,14 +190,20 @@ def _finding(
 
 
 def beside(values: Floats) -> Floats:
-    """[runs, cases]: each case over the median of the others."""
-    rest = (np.median(np.delete(values, column, axis=1), axis=1) for column in range(values.shape[1]))
-    return np.asarray(values - np.stack(list(rest), axis=1))
+    """[runs, cases]: how far each case is from its own middle, over the median of the others' distances."""
+    apart = _from_middle(values)
+    rest = (np.median(np.delete(apart, column, axis=1), axis=1) for column in range(values.shape[1]))
+    return np.asarray(apart - np.stack(list(rest), axis=1))
 
 
 def together(values: Floats) -> Floats:
     """[runs, 1]: the median over the cases of how far each is from its own middle."""
-    return np.median(values - np.median(values[:-1], axis=0), axis=1, keepdims=True)
+    return np.median(_from_middle(values), axis=1, keepdims=True)
+
+
+def _from_middle(values: Floats) -> Floats:
+    """Cases take seconds or minutes: only what is left of them can be put side by side."""
+    return np.asarray(values - np.median(values[:-1], axis=0))
 
 
 def confirmed(suspicion: Finding, ratio: float, p: float) -> bool:
@@ -223,9 +229,10 @@ def confirm(group: Group, suspicion: Finding, case: str, controls: Sequence[str]
     pool = values[:-1]
     if suspicion.test is Test.BESIDE and others:
         pool = beside(values[:-1])
-        values = values[:, [column]] - np.median(values[:, others], axis=1, keepdims=True)
+        apart = _from_middle(values)
+        values = apart[:, [column]] - np.median(apart[:, others], axis=1, keepdims=True)
     elif suspicion.test is Test.TOGETHER:
-        values = together(values[:, [index for index in range(len(group.cases)) if index not in others]])
+        values = together(values)
         pool = values[:-1]
     else:
         values = values[:, [column]]

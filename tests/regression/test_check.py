@@ -114,6 +114,18 @@ def test_what_all_cases_share_is_no_fault_of_one_of_them_but_is_told_of_all() ->
     assert {name for name, _ in found.regressed} == set(NAMES)
 
 
+def test_cases_of_seconds_and_of_minutes_stand_side_by_side() -> None:
+    scale = dict(zip(NAMES, (1.0, 10.0, 100.0, 1000.0), strict=True))
+
+    def scaled(each: Entry) -> Entry:
+        cases = [case(one.name, one.samples["generation_s"][0] * scale[one.name] / 100) for one in each.cases]
+        return each.model_copy(update={"cases": tuple(cases)})
+
+    earlier = [scaled(each) for each in window(30, sd=0.005)]
+    found = check(earlier, now({**scale, "three": 110.0, "four": 1100.0}))
+    assert {each.name for each in found.cases if any(one.suspected for one in each.metrics)} == {"three", "four"}
+
+
 def test_a_machine_whose_own_arithmetic_is_slower_explains_slower_times() -> None:
     earlier = [
         each.model_copy(update={"matmul_flops_per_s": 1e13 * share})

@@ -27,6 +27,12 @@ def test_several_steps_are_found_and_told_in_order() -> None:
     assert [abs(each.index - at) <= 1 for each, at in zip(steps(values), (30, 60), strict=True)] == [True, True]
 
 
+def test_a_level_that_came_back_is_two_steps() -> None:
+    values = noise(60, 6)
+    values[35:45] *= 1.1
+    assert [abs(each.index - at) <= 1 for each, at in zip(steps(values), (35, 45), strict=True)] == [True, True]
+
+
 def test_a_single_odd_run_is_no_step() -> None:
     values = noise(40, 3, 0.01)
     values[20] *= 2
