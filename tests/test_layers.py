@@ -8,11 +8,20 @@ import sys
 import pytest
 
 PURE = (
+    "ltxbench.audit.records",
+    "ltxbench.audit.rules",
+    "ltxbench.audit.run",
     "ltxbench.cli.app",
+    "ltxbench.doctor.examine",
+    "ltxbench.doctor.lookout",
     "ltxbench.errors",
+    "ltxbench.importing.run",
     "ltxbench.matrix",
     "ltxbench.measure.blas",
     "ltxbench.measure.machine",
+    "ltxbench.quality.compare",
+    "ltxbench.quality.measure",
+    "ltxbench.regression.check",
     "ltxbench.report",
     "ltxbench.report.page",
     "ltxbench.run.runner",
@@ -20,6 +29,10 @@ PURE = (
     "ltxbench.run.store",
     "ltxbench.run.supervisor",
     "ltxbench.run.worker",
+    "ltxbench.statistics.compare",
+    "ltxbench.trust.comparison",
+    "ltxbench.trust.simulation.scenarios",
+    "ltxbench.trust.verdict",
     "ltxbench.weights.resolve",
     "ltxbench.weights.tiny",
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,7 +76,7 @@ def import_published(
         conditioning=None if matrix.enhance else matrix.prompt,
         conditioning_shared=_shared([case for case, _ in readings]),
         selected=tuple(case.name for case in matrix.cases),
-        imported=_import(page, readings, left_out, records, sources, paths),
+        imported=_import(page, readings, left_out, records, sources),
     )
     run = store.create(runs, record)
     for case_record in records:
@@ -179,7 +178,6 @@ def _import(
     left_out: Sequence[str],
     records: Sequence[CaseRecord],
     sources: Sequence[Source],
-    paths: Sequence[Path],
 ) -> Import:
     cases = [case for case, _ in readings]
     stated: Sequence[Stated] = find_claims(page, cases) if page is not None else ()
@@ -202,7 +200,7 @@ def _import(
         OPEN,
     ]
     return Import(
-        source=shlex.join(str(path) for path in paths),
+        source=", ".join(source.path.name for source in sources),
         source_sha256=sum_of(sources),
         notes=tuple(notes),
         as_published={reading.case.name: case.as_published for case, reading in readings},

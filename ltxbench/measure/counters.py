@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ltxbench.sensors.device_memory import DeviceMemory, device_memory_reader
-from ltxbench.sensors.energy import SHORTEST_TICKS, EnergyMeter, energy_meter, stretch_j
+from ltxbench.sensors.energy import SHORTEST_TICKS, EnergyMeter, energy_meter, stretch_j, stretches_j
 from ltxbench.sensors.swap import swapped_out_bytes
 
 
@@ -40,6 +41,10 @@ class Counters:
     def stretch_j(self, begin_j: float | None, end_j: float | None, duration_s: float) -> float | None:
         """Energy of a stretch; None where it is too short for the meter."""
         return stretch_j(begin_j, end_j, duration_s, self.meter.resolution_s) if self.meter else None
+
+    def stretches_j(self, parts: Sequence[tuple[float | None, float]]) -> float | None:
+        """Energy of (joules, seconds) stretches together; None where they are too short for the meter."""
+        return stretches_j(parts, self.meter.resolution_s) if self.meter else None
 
 
 def machine_counters(accelerator: str | None) -> Counters:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-from ltxbench.measure.counters import Counters, grown
+from ltxbench.measure.counters import Counters, grown, grown_j
 from ltxbench.measure.footprint import Footprint
 from ltxbench.run.engine import Engine, Fact
 from ltxbench.run.events import Emit, FactsStated, PhaseEnded, PhaseStarted, StepEnded
-from ltxbench.run.records import DENOISING, Phase, PhaseRecord, StepRecord
+from ltxbench.run.records import DENOISING, GENERATION, Phase, PhaseRecord, StepRecord
 
 
 class CaseRecorder:
@@ -36,6 +36,8 @@ class CaseRecorder:
         """At the end of the last step, or at the phase's start."""
         self.first_energy_j: float | None = None
         self.last_energy_j: float | None = None
+        self._generating: list[tuple[float | None, float]] = []
+        """Joules and seconds of each phase that generates."""
         self.stepped = stepped
         """Off: `step` neither synchronises nor tells anything."""
         self._steps = self._cold_steps = 0
@@ -69,6 +71,8 @@ class CaseRecorder:
         self._engine.synchronize()
         end_s = self.now_s()
         end_j = self.last_energy_j = self._counters.energy()
+        if phase in GENERATION:
+            self._generating.append((grown_j(begin_j, end_j), end_s - start_s))
         after = self._engine.memory()
         # Resetting puts MLX's peak to 0, not to what is allocated, so both ends count as well.
         peak = highest(after.peak_bytes, before.active_bytes, after.active_bytes)
@@ -125,6 +129,10 @@ class CaseRecorder:
         else:
             self._steps += 1
         self._emit(StepEnded(record=record, cold=cold))
+
+    def generation_j(self) -> float | None:
+        """Energy of all phases that generate, those included that are too short for a figure of their own."""
+        return self._counters.stretches_j(self._generating)
 
     def facts(self, **facts: Fact) -> None:
         self._emit(FactsStated(facts=facts))

@@ -180,16 +180,14 @@ class Collector:
         )
 
     def energy(self, idle_power_w: float | None) -> EnergyRecord | None:
-        """None without a meter. The generation's is told only where every phase of it could be measured."""
+        """None without a meter."""
         if self._meter is None:
             return None
-        parts = [phase.energy_j for phase in self.phases if phase.phase in GENERATION]
-        known = [part for part in parts if part is not None]
         return EnergyRecord(
             source=self._meter.source,
             resolution_s=self._meter.resolution_s,
             total_j=self.finished.energy_j if self.finished else None,
-            generation_j=sum(known) if known and len(known) == len(parts) else None,
+            generation_j=self.finished.generation_j if self.finished else None,
             idle_power_w=idle_power_w,
         )
 

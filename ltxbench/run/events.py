@@ -99,6 +99,7 @@ class Finished(Frozen):
     mlx_peak_bytes: int | None = None
     energy_j: float | None = None
     """From the case's first phase to the end of its last."""
+    generation_j: float | None = None
 
 
 class Failed(Frozen):

@@ -176,7 +176,7 @@ def _run(
             export(engine.generate(task, recorder))
     recorder.close()
     energy_j = grown_j(recorder.first_energy_j, recorder.last_energy_j)
-    emit(Finished(mlx_peak_bytes=recorder.peak_bytes, energy_j=energy_j))
+    emit(Finished(mlx_peak_bytes=recorder.peak_bytes, energy_j=energy_j, generation_j=recorder.generation_j()))
 
 
 def _instrumented(task: EnhanceJob | GenerateJob) -> bool:

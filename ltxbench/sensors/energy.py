@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -60,6 +60,19 @@ def stretch_j(start_j: float | None, end_j: float | None, duration_s: float, res
     if start_j is None or end_j is None or end_j < start_j or duration_s < SHORTEST_TICKS * resolution_s:
         return None
     return end_j - start_j
+
+
+def stretches_j(parts: Sequence[tuple[float | None, float]], resolution_s: float) -> float | None:
+    """Energy of several stretches together, each (joules between its ends, seconds).
+
+    Every end may be off by one tick either way, so that short ones count if others make up for them: together they
+    must last as long as that many stretches of the least length. None as for `stretch_j`.
+    """
+    energies = [energy for energy, _ in parts if energy is not None]
+    if not parts or len(energies) < len(parts):
+        return None
+    long_enough = sum(duration_s for _, duration_s in parts) >= len(parts) * SHORTEST_TICKS * resolution_s
+    return sum(energies) if long_enough else None
 
 
 def idle_power_w(

@@ -19,6 +19,7 @@ from ltxbench.statistics.values import Floats, finite
 PRACTICAL = 0.05
 BLATANT = 0.20
 ALPHA = 0.05
+ONE_WAY = 0.5  # from this share of the wander on a trend is what the series does; below, it is a part of something else
 LEAST = 3  # values in which a trend can be told from a single odd one
 WINDOW = 3  # values whose median counts as a level
 
@@ -26,9 +27,9 @@ WINDOW = 3  # values whose median counts as a level
 class Steadiness(StrEnum):
     STEADY = "steady"
     DRIFTING = "drifting"
-    """Goes one way."""
+    """Goes one way: the trend makes up half of the wander or more."""
     UNSTEADY = "unsteady"
-    """Wanders, whatever its slope."""
+    """Wanders by more than its trend tells."""
     UNTESTED = "untested"
     """Too short for any test, and nothing blatant."""
 
@@ -87,8 +88,9 @@ def drift(
     """Looks at a series in its order. None for fewer than three values, or a median of 0.
 
     Two tests against a random order, at alpha/2 each: Kendall's (a trend) and Bartels' (a shift or a wave, too). Their
-    outcome counts only from `practical` on: drifting when the trend is that large, unsteady when only the wander is.
-    From `blatant` on a wander counts without a test. Raises ValueError for NaN, infinity and a negative median.
+    outcome counts only from `practical` on: drifting when the trend is that large and half of the wander, unsteady
+    otherwise. From `blatant` on a wander counts without a test. Raises ValueError for NaN, infinity and a negative
+    median.
     """
     series = tuple(finite(values).tolist())
     middle = median(series) if series else 0.0
@@ -102,7 +104,7 @@ def drift(
     wander = (max(levels) - min(levels)) / middle
     p = _p(np.array(series)) if max(abs(change), wander) >= practical else None
     ordered = p is not None and p <= alpha
-    if ordered and abs(change) >= practical:
+    if ordered and abs(change) >= max(practical, ONE_WAY * wander):
         steadiness = Steadiness.DRIFTING
     elif ordered or wander >= blatant:
         steadiness = Steadiness.UNSTEADY
@@ -135,7 +137,8 @@ def drift_together(
     if p is None or p > alpha:
         steadiness = Steadiness.STEADY
     else:
-        steadiness = Steadiness.DRIFTING if one_way and abs(typical.change) >= practical else Steadiness.UNSTEADY
+        trend = one_way and abs(typical.change) >= max(practical, ONE_WAY * wander)
+        steadiness = Steadiness.DRIFTING if trend else Steadiness.UNSTEADY
     return Drift(steadiness, typical.change, wander, p, typical.series, typical.confidence)
 
 

@@ -16,6 +16,7 @@ from ltxbench.trust.drift import case_drift
 from ltxbench.trust.reasons import Code, Grade, Reason
 from ltxbench.trust.samples import ENERGY, MEMORY, Metric, by_round, time_metrics, unhindered
 from ltxbench.trust.verdict import CaseVerdict, Verdict, run_verdict
+from ltxbench.trust.wording import measured, told
 
 
 class Result(StrEnum):
@@ -255,10 +256,10 @@ def _answer(
     assert found is not None
     failed = [f"{verdict.name} is INVALID: {reason.sentence}" for verdict, reason in _withholding(pair)]
     if failed:
-        return answer(Result.INCONCLUSIVE, f"{_measured(found)}, but {failed[0]}")
+        return answer(Result.INCONCLUSIVE, f"{measured(found)}, but {failed[0]}")
     if found.answer is not Answer.INCONCLUSIVE and (excuse := _excuse(pair, metric, found, paired=paired)):
         return answer(Result.INCONCLUSIVE, excuse)
-    return answer(Result(found.answer.value), _told(found))
+    return answer(Result(found.answer.value), told(found))
 
 
 def _withholding(pair: _Pair) -> list[tuple[CaseVerdict, Reason]]:
@@ -284,7 +285,7 @@ def _excuse(pair: _Pair, metric: Metric, found: Comparison, *, paired: bool) -> 
     if found.answer in (Answer.FASTER, Answer.SLOWER):
         old, new = (median(each) for each in _series(pair, unhindered(metric), paired=paired))
         if old > 0 and (new / old - 1) * (found.ratio - 1) < found.threshold / 2 * abs(found.ratio - 1):
-            return f"{_measured(found)}, but {new / old - 1:+.1%} with every step as fast as its round's fastest"
+            return f"{measured(found)}, but {new / old - 1:+.1%} with every step as fast as its round's fastest"
     drifts = [case_drift(rounds) for rounds in pair.rounds]
     if paired or metric.stage is not None:
         drifts = [each.within(metric.stage) for each in drifts]
@@ -293,38 +294,7 @@ def _excuse(pair: _Pair, metric: Metric, found: Comparison, *, paired: bool) -> 
         return None
     worst = [(name, each.worst) for each, name in zip(drifts, (pair.old, pair.new), strict=True)]
     who = " and ".join(f"{name} {stretch.sentence}" for name, stretch in worst if stretch is not None)
-    return f"{_measured(found)}, no more than drift makes: {who}"
-
-
-def _told(found: Comparison) -> str:
-    if found.answer is Answer.SAME:
-        return f"same within {found.threshold:.0%} ({_measured(found)})"
-    if found.answer is not Answer.INCONCLUSIVE:
-        assert found.ratio is not None
-        change = found.ratio - 1
-        return f"{abs(change):.1%} {found.answer.value} ({_evidence(found)})"
-    assert found.reason is not None
-    if found.rounds_needed is None:
-        return f"{_measured(found)}: {found.reason.value}, and more rounds will not settle it"
-    more = f"{'at least' if found.p is None else 'about'} {found.rounds_needed} more of each needed"
-    return f"{_measured(found)}: {found.reason.value}, {more}"
-
-
-def _measured(found: Comparison) -> str:
-    """`+5.2% measured (ratio 0.991 to 1.083, p 0.11)`: more is slower. No claim that the change is there."""
-    if found.ratio is None:
-        return "no ratio"
-    evidence = _evidence(found)
-    return f"{found.ratio - 1:+.1%} measured" + (f" ({evidence})" if evidence else "")
-
-
-def _evidence(found: Comparison) -> str:
-    parts = []
-    if found.low is not None and found.high is not None:
-        parts.append(f"ratio {found.low:.3f} to {found.high:.3f}")
-    if found.p_adjusted is not None:
-        parts.append(f"p {found.p_adjusted:.2g}")
-    return ", ".join(parts)
+    return f"{measured(found)}, no more than drift makes: {who}"
 
 
 def _figure(pair: _Pair, metric: Metric) -> Figure:

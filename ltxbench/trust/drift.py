@@ -37,11 +37,11 @@ class Stretch:
 
     @property
     def sentence(self) -> str:
-        """`drifts by +23% over 7 warm steps of stage 1`."""
+        """`drifts by +19% and wanders by 28% over 7 warm steps of stage 1`: the larger of both is what grades it."""
         if self.drift.steadiness is Steadiness.DRIFTING:
-            return f"drifts by {self.drift.change:+.0%} {self.where}"
+            return f"drifts by {self.drift.change:+.0%} and wanders by {self.drift.wander:.0%} {self.where}"
         if self.drift.steadiness is Steadiness.UNSTEADY:
-            return f"wanders by {self.drift.wander:.0%} {self.where}"
+            return f"wanders by {self.drift.wander:.0%}, with a trend of {self.drift.change:+.0%}, {self.where}"
         if self.drift.steadiness is Steadiness.UNTESTED:
             return f"too short to test {self.where}"
         return f"holds its time {self.where}"

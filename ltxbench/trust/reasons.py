@@ -29,6 +29,7 @@ class Code(StrEnum):
     CANARY = "canary failed"
     DOCTOR_OVERRIDDEN = "doctor overridden"
     CONDITIONING = "conditioning not shared"
+    EMBEDDINGS = "embeddings differ"
     NOISE = "initial noise differs"
     INCOMPLETE = "incomplete"
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 
+from ltxbench.matrix.case import Case
 from ltxbench.run.conditions import Status
 from ltxbench.run.records import CaseRecord
 from ltxbench.run.store import RunFolder
@@ -100,6 +101,7 @@ def _run_reasons(run: RunFolder) -> Iterator[Reason]:
             "the cases did not encode the same text, so their pictures show different scenes",
             "Times may be compared with care, pictures and quality not.",
         )
+    yield from _embeddings(run)
     yield from _noise(run)
     missing = [name for name in record.selected if len(run.rounds_of(name)) < record.schedule.repeats]
     if missing:
@@ -111,16 +113,41 @@ def _run_reasons(run: RunFolder) -> Iterator[Reason]:
 
 
 def _noise(run: RunFolder) -> Iterator[Reason]:
-    """Cases of one latent shape and seed must start from the same noise."""
-    found: dict[tuple[int, ...], set[object]] = {}
-    for record in run.records:
-        if (sha256 := record.facts.get("noise_sha256")) is not None:
-            case = record.case
-            stage = case.stages[0]
-            found.setdefault((case.seed, stage.width, stage.height, case.frames), set()).add(sha256)
-    if any(len(hashes) > 1 for hashes in found.values()):
+    """Cases of one latent shape and seed must start from the same noise, at each stage that draws some."""
+    apart = [
+        _apart(run, "noise_sha256", lambda case: (case.seed, case.frames, _size(case, 0))),
+        _apart(run, "noise_sha256_stage_2", lambda case: (case.seed, case.frames, _size(case, -1))),
+    ]
+    if names := [name for each in apart for name in each]:
         yield warning(
             Code.NOISE,
-            "cases of one size and seed started from different noise",
+            f"cases of one size and seed started from different noise ({', '.join(dict.fromkeys(names))})",
             "Their pictures differ for that reason alone.",
         )
+
+
+def _embeddings(run: RunFolder) -> Iterator[Reason]:
+    """One text through one checkpoint's encoder gives one set of embeddings, whatever else a case does."""
+    if names := _apart(run, "context_sha256", lambda case: (case.model, run.record.conditioning_sha256)):
+        yield warning(
+            Code.EMBEDDINGS,
+            f"cases of one model were given different embeddings of the text ({', '.join(names)})",
+            "Their pictures differ for that reason alone.",
+        )
+
+
+def _size(case: Case, stage: int) -> tuple[int, int]:
+    return case.stages[stage].width, case.stages[stage].height
+
+
+def _apart(run: RunFolder, fact: str, alike: Callable[[Case], Hashable]) -> tuple[str, ...]:
+    """Names of cases that share `alike` and yet do not agree on a fact; what did not tell it is left out."""
+    found: dict[Hashable, dict[object, list[str]]] = {}
+    for record in run.records:
+        if (value := record.facts.get(fact)) is not None:
+            found.setdefault(alike(record.case), {}).setdefault(value, []).append(record.case.name)
+    return tuple(
+        dict.fromkeys(
+            name for values in found.values() if len(values) > 1 for names in values.values() for name in names
+        )
+    )

@@ -39,6 +39,15 @@ def test_every_repetition_must_be_faster():
     assert nothing_kept([made(), made()], [made(denoise_s=4.0), made(denoise_s=4.0)]).answer is Answer.FAILED
 
 
+def test_a_repetition_that_was_disturbed_shows_nothing():
+    fresh = [made(), made()]
+    disturbed = nothing_kept(fresh, [made(denoise_s=24.0)])
+    assert disturbed.answer is Answer.UNTESTED
+    assert "may hide" in disturbed.sentence
+    assert nothing_kept(fresh, [made(denoise_s=24.0), made()]).answer is Answer.PASSED
+    assert nothing_kept(fresh, [made(denoise_s=24.0), made(denoise_s=4.0)]).answer is Answer.FAILED
+
+
 def test_phases_below_a_clocks_grain_are_left_to_the_total():
     assert nothing_kept([made(encode_s=0.01), made(encode_s=0.01)], [made(encode_s=0.0)]).answer is Answer.PASSED
 

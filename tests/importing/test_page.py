@@ -67,6 +67,7 @@ def test_the_eight_cases_are_what_their_commands_say(run):
 def test_the_run_is_named_apart_from_a_matrix_measured_here(run):
     assert run.record.matrix.name == "beaver-dam-published"
     assert run.record.imported.source_sha256 == run.record.matrix.source_sha256
+    assert run.record.imported.source == run.record.matrix.source == "beaver-dam.md"
 
 
 def test_every_published_figure_is_kept_verbatim(run):
@@ -291,3 +292,9 @@ def test_the_page_keeps_every_published_figure(page, run):
         value for case in published.values() for key, value in case.items() if key != "command" and value not in shown
     ]
     assert missing == []
+
+
+def test_a_case_that_is_known_to_leave_noise_is_warned_of_without_a_note_in_the_source(run):
+    warned = {record.number: record.case.warning for record in run.cases if record.case.warning}
+    assert list(warned) == [5]
+    assert "without the distilled LoRA" in warned[5]

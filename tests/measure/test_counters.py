@@ -52,6 +52,25 @@ def test_phases_and_steps_carry_their_energy_where_they_are_long_enough_for_the_
     assert recorder.last_energy_j - recorder.first_energy_j == pytest.approx(21.0)
 
 
+def test_short_phases_count_into_the_generation_where_long_ones_make_up_for_them(recorded):
+    engine, events, _, recorder = recorded
+    for phase, phase_s in ((Phase.ENCODE, 0.1), (Phase.LOAD, 9.0), (Phase.DENOISE_1, 3.0), (Phase.DECODE, 0.2)):
+        with recorder.phase(phase):
+            engine.now_s += phase_s
+    told = {event.record.phase: event.record.energy_j for event in events if isinstance(event, PhaseEnded)}
+    assert told[Phase.ENCODE] is told[Phase.DECODE] is None
+    assert recorder.generation_j() == pytest.approx(33.0)
+
+
+def test_a_generation_of_nothing_but_short_phases_has_no_energy(recorded):
+    engine, _, _, recorder = recorded
+    assert recorder.generation_j() is None
+    for _ in range(9):
+        with recorder.phase(Phase.ENCODE):
+            engine.now_s += 0.4
+    assert recorder.generation_j() is None
+
+
 def test_the_meter_is_not_read_between_steps_that_are_too_short_for_it(recorded):
     engine, _, meter, recorder = recorded
     with recorder.phase(Phase.DENOISE_1):

@@ -39,9 +39,16 @@ def test_a_wave_without_a_trend_is_unsteady_with_its_size() -> None:
     assert found is not None
     assert found.steadiness is Steadiness.UNSTEADY
     assert found.wander == pytest.approx((20.6 - 16.8) / np.median(BUMP[5:]), abs=0.02)
+
+
+def test_a_trend_that_is_a_small_part_of_the_wander_is_no_drift() -> None:
     whole = drift(BUMP[1:])
     assert whole is not None
-    assert whole.marked
+    assert whole.change < -0.05
+    assert whole.p is not None
+    assert whole.p < 0.05
+    assert whole.wander > 2 * abs(whole.change)
+    assert whole.steadiness is Steadiness.UNSTEADY
 
 
 def test_a_shift_of_level_is_marked_whatever_its_slope() -> None:

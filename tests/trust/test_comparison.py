@@ -75,7 +75,7 @@ def test_a_throttled_case_is_not_slower_than_a_steady_one_but_open_with_its_drif
     run = run_of(throttled=[THROTTLED] * 6, steady=[STEADY] * 6)
     found = compare_cases(run, "steady", "throttled")
     assert found.result is Result.INCONCLUSIVE
-    assert any(sentence.startswith("throttled: drifts by +19%") for sentence in found.qualifications)
+    assert any(sentence.startswith("throttled: drifts by +19% and wanders by 28%") for sentence in found.qualifications)
 
 
 def test_a_difference_no_larger_than_a_drift_is_left_open_with_it() -> None:

@@ -12,8 +12,16 @@ def test_a_throttled_round_drifts_and_the_same_work_does_not() -> None:
     worst = case_drift(run.rounds_of("throttled")).worst
     assert worst is not None
     assert worst.drift.steadiness is Steadiness.DRIFTING
-    assert worst.sentence == "drifts by +19% over 7 warm steps of stage 1"
+    assert worst.sentence == "drifts by +19% and wanders by 28% over 7 warm steps of stage 1"
     assert case_drift(run.rounds_of("steady")).worst is None
+
+
+def test_the_sentence_holds_the_figure_that_grades_it() -> None:
+    wave = [9.0, *[8.0] * 6, *[10.4] * 9, *[8.0] * 6]
+    for case in (THROTTLED, wave, [9.0, *(8.0 + 0.3 * index for index in range(8))]):
+        worst = case_drift(run_of(case=[case]).rounds_of("case")).worst
+        assert worst is not None
+        assert f"{worst.drift.size:.0%}" in worst.sentence.replace("+", "")
 
 
 def test_one_throttled_round_among_steady_ones_is_found_and_named() -> None:
@@ -29,7 +37,7 @@ def test_rounds_that_get_slower_drift_though_each_is_steady() -> None:
     worst = case_drift(run.rounds_of("case")).worst
     assert worst is not None
     assert worst.stage is None
-    assert worst.sentence == "drifts by +19% over 8 rounds"
+    assert worst.sentence == "drifts by +19% and wanders by 13% over 8 rounds"
     assert case_drift(run.rounds_of("case")).within(None).worst is None
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from ltxbench.matrix.case import Model
 from ltxbench.run.conditions import Conditions, Examination, Reading, Status
 from ltxbench.run.records import CHECK_ROUND, CaseRecord, MemoryRecord, Outcome, Schedule, Times, VideoRecord
 from ltxbench.run.store import RunFolder
@@ -173,6 +174,33 @@ def test_cases_of_one_shape_must_start_from_one_noise() -> None:
     apart = with_records(run, lambda r: {"facts": {"noise_sha256": r.case.name}})
     assert run_verdict(same).reasons == ()
     assert [reason.code for reason in run_verdict(apart).reasons] == [Code.NOISE]
+
+
+def test_cases_of_other_seeds_may_start_from_other_noise() -> None:
+    def facts(record: CaseRecord) -> dict[str, object]:
+        seed = 1 if record.case.name == "one" else 2
+        return {"case": record.case.model_copy(update={"seed": seed}), "facts": {"noise_sha256": seed}}
+
+    assert run_verdict(with_records(run_of(one=rounds(4), two=rounds(4)), facts)).reasons == ()
+
+
+def test_the_noise_of_the_second_stage_must_agree_too() -> None:
+    run = with_records(run_of(one=rounds(4), two=rounds(4)), lambda r: {"facts": {"noise_sha256_stage_2": r.case.name}})
+    (reason,) = run_verdict(run).reasons
+    assert reason.code is Code.NOISE
+    assert "one, two" in reason.sentence
+
+
+def test_cases_of_one_model_must_be_given_one_text() -> None:
+    run = run_of(one=rounds(4), two=rounds(4))
+    same = with_records(run, lambda _: {"facts": {"context_sha256": "a"}})
+    apart = with_records(run, lambda r: {"facts": {"context_sha256": r.case.name}})
+    models = with_records(
+        apart,
+        lambda r: {"case": r.case.model_copy(update={"model": Model.DEV if r.case.name == "two" else r.case.model})},
+    )
+    assert run_verdict(same).reasons == run_verdict(models).reasons == ()
+    assert [reason.code for reason in run_verdict(apart).reasons] == [Code.EMBEDDINGS]
 
 
 def test_rounds_that_are_missing_are_counted() -> None:
