@@ -10,6 +10,7 @@ from pathlib import PureWindowsPath
 from pydantic import ValidationError
 
 from ltxbench.importing.found import Found
+from ltxbench.matrix import rules
 from ltxbench.matrix.case import Case, ExtraLora, LoraUse, Model, Quantization
 from ltxbench.matrix.names import MAX_LENGTH, objection
 
@@ -88,7 +89,8 @@ def to_case(found: Found, name: str) -> Reading:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise NotRepresentable(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    return Reading(case, tuple(assumed))
+    warned = " ".join(rules.warnings(case))
+    return Reading(case.model_copy(update={"warning": warned or None}), tuple(assumed))
 
 
 def _model(words: str) -> Model:

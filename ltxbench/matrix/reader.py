@@ -141,11 +141,12 @@ def _check_references(drafts: Sequence[Draft], defaults: Fields, problems: Probl
         given = {**defaults, **draft.fields}.get("reference")
         if given is None or given.value is None or given.at in seen:
             continue
-        if names and given.value not in names:
+        named = str(given.value)
+        if named not in names:
             seen.add(given.at)
-            near = did_you_mean(given.value, names)
-            problems.add(given.at, f"`reference` names {quoted(given.value)}, and there is no such case{near}")
-        elif "reference" in draft.fields and given.value == draft.name:
+            near = did_you_mean(named, names)
+            problems.add(given.at, f"`reference` names {quoted(named)}, and there is no such case{near}")
+        elif "reference" in draft.fields and named == draft.name:
             problems.add(given.at, f"case `{draft.name}`: a case cannot be the reference of itself")
 
 

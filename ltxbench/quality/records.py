@@ -44,6 +44,10 @@ class Exposure(Frozen):
     clipped_bright_share: float
     """Of all pixels: luma at least 254."""
 
+    @property
+    def clipped_share(self) -> float:
+        return self.clipped_dark_share + self.clipped_bright_share
+
 
 class Motion(Frozen):
     """From frame to frame."""

@@ -35,8 +35,8 @@ from ltxbench.report.page import (
     TwinComparison,
 )
 from ltxbench.report.profile import profile
+from ltxbench.report.quality import comparison_definitions, comparisons, quality, quality_definitions
 from ltxbench.report.quality import findings as found_in
-from ltxbench.report.quality import quality, quality_definitions
 from ltxbench.report.recommend import recommendation
 from ltxbench.report.results import Results
 from ltxbench.report.tables import WARNED, anchor, performance, performance_definitions, resolution
@@ -96,6 +96,8 @@ def build(
         arithmetic_definitions=arithmetic_definitions(results),
         quality=quality(results),
         quality_definitions=quality_definitions(),
+        pictures_compared=comparisons(results),
+        pictures_compared_definitions=comparison_definitions(),
         videos=videos(results, media),
         stills=stills(results, media),
         plots=tuple(plots),

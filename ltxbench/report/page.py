@@ -233,6 +233,9 @@ class Page:
     quality: Table | None
     """None where no picture was measured."""
     quality_definitions: tuple[Definition, ...]
+    pictures_compared: Table | None
+    """None where no picture was compared with another case's."""
+    pictures_compared_definitions: tuple[Definition, ...]
     videos: tuple[Grid, ...]
     stills: tuple[StillTable, ...]
     plots: tuple[Plot, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ltxbench.quality.findings import remarkable
-from ltxbench.quality.records import FrameComparison, QualityRecord
+from ltxbench.quality.records import Against, FrameComparison, FrameDifference, QualityRecord
 from ltxbench.report import format as fmt
 from ltxbench.report.badges import Finding
 from ltxbench.report.page import Cell, Column, Definition, Table
@@ -43,8 +43,36 @@ def quality_definitions() -> tuple[Definition, ...]:
         Definition("Sharpness", "share of fine structure that a small blur takes away"),
         Definition("Flicker", "jumps of the mean brightness from frame to frame, in grey levels"),
         Definition("Clipped", "pixels that are black or white"),
-        Definition("Beside its twin", "SSIM and PSNR against the frames of the same case in bf16"),
     )
+
+
+def comparisons(results: Results) -> Table | None:
+    """One row for each case and each other that its frames were compared with; None where none were."""
+    titles = {case.name: case.title for case in results.run.matrix.cases}
+    rows = tuple(
+        (*label(record), Cell(f"{titles.get(one.case, one.case)} ({one.why})"), *map(Cell, _figures(one)))
+        for record in results.records
+        if record.case.name in results.quality
+        for one in results.quality[record.case.name].against
+    )
+    if not rows:
+        return None
+    figures = ("SSIM", "PSNR", "FLIP", "Identical frames", "Worst frame")
+    columns = (Column("#", numeric=True), Column("Configuration"), Column("Against"))
+    return Table((*columns, *(Column(title, numeric=True) for title in figures)), rows)
+
+
+def comparison_definitions() -> tuple[Definition, ...]:
+    return (
+        Definition("SSIM", "likeness of structure, mean over the frames; 1 is identical"),
+        Definition("PSNR", "of the mean squared error over all frames; higher is closer"),
+        Definition("FLIP", "difference that an eye sees when the two alternate, 0 to 1, mean of up to four frames"),
+        Definition("Worst frame", "of the lowest SSIM, with its SSIM and PSNR"),
+    )
+
+
+def compared_with_twin(record: QualityRecord) -> FrameComparison | None:
+    return next((one.comparison for one in record.against if one.why == TWIN), None)
 
 
 def beside_twin(results: Results, name: str) -> str | None:
@@ -75,27 +103,40 @@ def _compared(found: FrameComparison) -> str:
     return ", ".join(parts) or fmt.MISSING
 
 
-def _twin(record: QualityRecord) -> str:
-    found = next((one.comparison for one in record.against if one.why == TWIN and one.comparison is not None), None)
-    return fmt.MISSING if found is None else _compared(found)
+def _figures(one: Against) -> tuple[str, ...]:
+    """The cells of a comparison; the first says why there is none."""
+    found = one.comparison
+    if found is None:
+        return (one.not_compared or fmt.MISSING, *[fmt.MISSING] * 4)
+    if found.identical:
+        return ("identical", *[fmt.MISSING] * 2, f"{found.frames} of {found.frames}", fmt.MISSING)
+    same = found.identical_frames
+    return (
+        decimal(found.ssim_mean, 3),
+        decibels(found.psnr_db_mean),
+        decimal(found.flip_mean, 3),
+        fmt.MISSING if same is None else f"{same} of {found.frames}",
+        fmt.MISSING if found.worst is None else _frame(found.worst),
+    )
 
 
-def _clipped(record: QualityRecord) -> str:
-    exposure = record.quality.exposure
-    return fmt.percent(exposure.clipped_dark_share + exposure.clipped_bright_share)
+def _frame(worst: FrameDifference) -> str:
+    return f"{worst.frame} ({worst.ssim:.3f}, {decibels(worst.psnr_db)})"
 
 
-def _flicker(record: QualityRecord) -> str:
-    flicker = record.quality.motion.flicker
-    return fmt.MISSING if flicker is None else f"{flicker:.2f}"
+def decimal(value: float | None, digits: int) -> str:
+    return fmt.MISSING if value is None else f"{value:.{digits}f}"
+
+
+def decibels(value: float | None) -> str:
+    return fmt.MISSING if value is None else f"{value:.1f} dB"
 
 
 _COLUMNS: tuple[tuple[str, Callable[[QualityRecord], str]], ...] = (
     ("Artifacts", lambda record: f"{record.quality.artifacts.score:.2f}"),
     ("Sharpness", lambda record: f"{record.quality.sharpness:.2f}"),
-    ("Flicker", _flicker),
-    ("Clipped", _clipped),
+    ("Flicker", lambda record: decimal(record.quality.motion.flicker, 2)),
+    ("Clipped", lambda record: fmt.percent(record.quality.exposure.clipped_share)),
     ("Frozen frames", lambda record: str(len(record.quality.motion.frozen_frames))),
     ("Black frames", lambda record: str(len(record.quality.black_frames))),
-    ("Beside its twin", _twin),
 )

@@ -14,6 +14,8 @@ from ltxbench.trust.comparison import Result, compare_cases
 
 Value = Callable[[Measured], float | None]
 FASTEST = "fastest"
+MEMORY_GIB = (16, 24, 32, 48, 64, 96, 128)
+"""Sizes that machines come in."""
 
 
 def recommendation(results: Results) -> tuple[Remark, ...]:
@@ -43,7 +45,32 @@ def recommendation(results: Results) -> tuple[Remark, ...]:
         if FASTEST in leads:
             text += _beside_the_next(results, chosen, candidates) + _doubts(results, chosen)
         best_remarks.append(Remark(_sentence_case(fmt.listed(leads)), text))
-    return (*best_remarks, *remarks)
+    return (*best_remarks, *_within_memory(candidates), *remarks)
+
+
+def _within_memory(candidates: Sequence[Measured]) -> list[Remark]:
+    """The fastest case whose peak stays within each limit; limits of one answer are named together."""
+    known = [
+        (peak, time_s, case)
+        for case in candidates
+        if (peak := case.peak_bytes) is not None and (time_s := case.generation_s) is not None
+    ]
+    if not known:
+        return []
+    found: dict[str, list[int]] = {}
+    for limit in MEMORY_GIB:
+        fitting = [(time_s, case) for peak, time_s, case in known if peak <= limit * fmt.GIB]
+        best = _best([case for _, case in fitting], lambda case: case.generation_s, fmt.seconds)
+        text = f"{_names(best, 0)} ({fmt.seconds(best[0].generation_s)})" if best else "none"
+        found.setdefault(text, []).append(limit)
+    told = [f"{_limits(limits)}: {text}" for text, limits in found.items()]
+    return [Remark("Fastest that fits in", f"{'; '.join(told)}. A machine needs more than this peak of MLX's.")]
+
+
+def _limits(limits: Sequence[int]) -> str:
+    if limits[-1] == MEMORY_GIB[-1]:
+        return f"{limits[0]} GiB{' or more' if len(limits) > 1 else ''}"
+    return f"{limits[0]}{f' to {limits[-1]}' if len(limits) > 1 else ''} GiB"
 
 
 def _beside_the_next(results: Results, chosen: Sequence[Measured], candidates: Sequence[Measured]) -> str:

@@ -130,6 +130,19 @@ def test_one_case_that_is_best_at_everything_is_named_once() -> None:
     assert "- **Lowest peak memory**: the same for all (50.0 GiB)." in page
 
 
+def test_the_fastest_case_is_named_for_every_size_of_memory() -> None:
+    records = [
+        record.model_copy(
+            update={"times": Times(generation_s=s), "memory": MemoryRecord(mlx_peak_bytes=int(peak * GIB))}
+        )
+        for record, s, peak in zip(beaver()[:3], (90.0, 70.0, 80.0), (20, 48.5, 48), strict=True)
+    ]
+    assert (
+        "- **Fastest that fits in**: 16 GiB: none; 24 to 32 GiB: #1 Distilled (90.0 s); 48 GiB: #3 Dev + LoRA "
+        "(80.0 s); 64 GiB or more: #2 Dev (70.0 s)."
+    ) in page_of(records)
+
+
 def test_a_quantized_case_is_set_beside_its_twin() -> None:
     page = page_of(beaver())
     table = {row[0]: row[1:] for row in rows(page, "the same configuration in bf16:\n")[1:]}

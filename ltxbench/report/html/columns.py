@@ -6,15 +6,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from ltxbench.quality.records import FrameComparison, QualityRecord
 from ltxbench.report import format as fmt
 from ltxbench.report.costs import memory_definitions, step_definitions, time_definitions
 from ltxbench.report.figures import finished
 from ltxbench.report.measured import Measured
+from ltxbench.report.quality import compared_with_twin, decibels, decimal, quality_definitions
 from ltxbench.report.results import Results
 from ltxbench.report.tables import performance_definitions, resolution
 from ltxbench.run.records import Phase
 from ltxbench.trust.samples import GENERATION
 
+FROZEN = "frames that show what the one before showed"
+BLACK = "frames that show nothing"
+TWIN_FRAMES = "against the frames of the same case in bf16"
 SPREAD = "from the fastest to the slowest round; sorted by its share of the median"
 
 
@@ -46,6 +51,7 @@ def columns(results: Results, cases: Sequence[Measured]) -> tuple[Column, ...]:
             *time_definitions(results),
             *step_definitions(results),
             *memory_definitions(results),
+            *quality_definitions(),
         )
     }
     several = any(len(case.rounds) > 1 for case in cases)
@@ -74,9 +80,57 @@ def columns(results: Results, cases: Sequence[Measured]) -> tuple[Column, ...]:
         Column("wall", "Wall", lambda case: _whole(case, "wall_s"), shown=False, meaning="Wall"),
         Column("energy", "Energy", _energy, shown=False, meaning="of the generation, in joules"),
     )
+    every = (*every, *_pictures(results))
     every = tuple(replace(column, meaning=means.get(column.meaning, column.meaning)) for column in every)
     fixed = ("model", "steps", "cfg", "size", "time", "peak", "mean")
     return tuple(c for c in every if c.key in fixed or any(c.value(case).text != fmt.MISSING for case in cases))
+
+
+def _pictures(results: Results) -> tuple[Column, ...]:
+    """What was measured on the frames; hidden, since few read the page for it."""
+
+    def column(key: str, title: str, of: Callable[[QualityRecord], Value], meaning: str = "") -> Column:
+        def value(case: Measured) -> Value:
+            record = results.quality.get(case.record.case.name)
+            return Value(fmt.MISSING) if record is None else of(record)
+
+        return Column(key, title, value, shown=False, meaning=meaning or title)
+
+    def twin(of: Callable[[FrameComparison], Value]) -> Callable[[QualityRecord], Value]:
+        def value(record: QualityRecord) -> Value:
+            found = compared_with_twin(record)
+            return Value(fmt.MISSING) if found is None else of(found)
+
+        return value
+
+    return (
+        column("artifacts", "Artifacts", lambda r: _decimal(r.quality.artifacts.score, 2)),
+        column("sharpness", "Sharpness", lambda r: _decimal(r.quality.sharpness, 2)),
+        column("flicker", "Flicker", lambda r: _decimal(r.quality.motion.flicker, 2)),
+        column("clipped", "Clipped", lambda r: _share(r.quality.exposure.clipped_share)),
+        column("frozen", "Frozen frames", lambda r: _count(r.quality.motion.frozen_frames), FROZEN),
+        column("black", "Black frames", lambda r: _count(r.quality.black_frames), BLACK),
+        column("ssim", "Twin SSIM", twin(lambda found: _decimal(found.ssim_mean, 3)), TWIN_FRAMES),
+        column("psnr", "Twin PSNR", twin(_psnr), TWIN_FRAMES),
+        column("flip", "Twin FLIP", twin(lambda found: _decimal(found.flip_mean, 3)), TWIN_FRAMES),
+    )
+
+
+def _decimal(value: float | None, digits: int) -> Value:
+    return Value(decimal(value, digits), value)
+
+
+def _share(value: float) -> Value:
+    return Value(fmt.percent(value), value)
+
+
+def _count(frames: Sequence[int]) -> Value:
+    return Value(str(len(frames)), len(frames))
+
+
+def _psnr(found: FrameComparison) -> Value:
+    """Identical frames have none, and sort as the closest."""
+    return Value("identical", 1e9) if found.identical else Value(decibels(found.psnr_db_mean), found.psnr_db_mean)
 
 
 def _model(case: Measured) -> Value:
