@@ -43,6 +43,13 @@ def test_each_level_has_its_rows(run: RunFolder, level: str, count: int) -> None
     assert set(table["case"]) == {"distilled", "distilled-upscaler"}
 
 
+@pytest.mark.parametrize("title", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1"])
+def test_a_spreadsheet_is_given_no_formula(title: str) -> None:
+    table = pd.DataFrame({"title": [title, "Distilled - 8"], "drift_share": [-0.5, 0.5]})
+    assert encode(table, Format.CSV, Level.CASE).decode() == f"title,drift_share\n'{title},-0.5\nDistilled - 8,0.5\n"
+    assert json.loads(encode(table, Format.JSON, Level.CASE))[0]["title"] == title
+
+
 @pytest.mark.parametrize("form", ["csv", "json", "parquet"])
 @pytest.mark.parametrize("level", list(Level))
 def test_what_is_written_is_read_back_the_same(run: RunFolder, form: str, level: Level) -> None:

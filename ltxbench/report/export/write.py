@@ -20,12 +20,24 @@ class Format(StrEnum):
     LATEX = "latex"
 
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def _no_formula(cell: object) -> object:
+    """Words of strangers that a spreadsheet would take for a formula get an apostrophe in front."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
+
+
 def encode(frame: pd.DataFrame, form: Format, level: Level) -> bytes:
-    """What is absent: an empty field in CSV and LaTeX, null in JSON and Parquet."""
+    """What is absent: an empty field in CSV and LaTeX, null in JSON and Parquet.
+
+    Text is as it is but in CSV, which spreadsheets open: a cell that would be a formula begins with an apostrophe.
+    """
     if form is Format.PARQUET:
         return frame.to_parquet(index=False, engine="pyarrow")
     if form is Format.CSV:
-        return frame.to_csv(index=False, lineterminator="\n").encode()
+        words = frame.select_dtypes(["object", "string"])
+        return frame.assign(**words.map(_no_formula)).to_csv(index=False, lineterminator="\n").encode()
     if form is Format.LATEX:
         return (latex.cases_table(frame) if level is Level.CASE else latex.whole_table(frame)).encode()
     # pandas would write 10 digits and escape what is not ASCII.
