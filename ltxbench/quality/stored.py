@@ -12,8 +12,6 @@ from ltxbench.errors import ResultError, UsageError
 from ltxbench.matrix.case import Case
 from ltxbench.matrix.selection import twin
 from ltxbench.quality import frames
-from ltxbench.quality.compare import compare_cases
-from ltxbench.quality.measure import assess
 from ltxbench.quality.records import METRICS_VERSION, SCHEMA_VERSION, Against, QualityRecord
 from ltxbench.run import store
 from ltxbench.run.store import RunFolder
@@ -101,6 +99,8 @@ def measure_run(
 def _measure(
     run: RunFolder, name: str, sha256: str, wanted: dict[str, str], kept: QualityRecord | None
 ) -> QualityRecord | None:
+    from ltxbench.quality.measure import assess  # scipy: reading what is stored needs none of it
+
     found = frames.of_case(run, name)
     if found is None:
         return None
@@ -123,6 +123,8 @@ def _wanted(case: Case, cases: Iterable[Case], references: tuple[str, ...]) -> d
 
 
 def _against(run: RunFolder, reference: str, name: str, why: str) -> Against:
+    from ltxbench.quality.compare import compare_cases
+
     missing = f"{reference} has no video"
     if _frames_sha256(run, reference) is None:
         return Against(case=reference, why=why, not_compared=missing)
@@ -161,5 +163,6 @@ def _readable(run: RunFolder, name: str) -> QualityRecord | None:
 
 
 def _frames_sha256(run: RunFolder, name: str) -> str | None:
-    video = next((case.video for case in run.cases if case.case.name == name), None)
+    rounds = run.rounds_of(name)
+    video = store.representative(rounds).video if rounds else None
     return video.frames_sha256 if video is not None else None
