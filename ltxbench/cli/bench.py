@@ -176,7 +176,7 @@ def bench(
                 run = runner.run_matrix(work, options, progress)
             else:
                 run = runner.resume_run(work, which, options, progress)
-        if not no_quality:
+        if not no_quality and not _cut(run):
             _measure_pictures(run, console)
     print_results(run)
     if not no_report:
@@ -185,6 +185,15 @@ def bench(
         print(f"Page: {write(run, reports / resolved.name)}")
     print(f"Run:  {run.path}")
     _conclude(run, matrix, console)
+
+
+def _cut(run: RunFolder) -> bool:
+    """Interrupted before its last round ended."""
+    from ltxbench.run.order import planned
+    from ltxbench.run.records import Outcome
+
+    interrupted = any(record.outcome is Outcome.INTERRUPTED for record in run.records)
+    return interrupted or len(run.records) < len(planned(run.record.schedule))
 
 
 def _measure_pictures(run: RunFolder, console: Console) -> None:
@@ -205,8 +214,7 @@ def _conclude(run: RunFolder, matrix: str, console: Console) -> None:
     from ltxbench.run.records import CHECK_ROUND, Outcome
 
     plan = planned(run.record.schedule)
-    cut = any(record.outcome is Outcome.INTERRUPTED for record in run.records)
-    if cut or len(run.records) < len(plan):
+    if _cut(run):
         _say(console, f"interrupted; `ltxbench bench {matrix} --resume` goes on")
         sys.exit(INTERRUPTED)
     failed = [record for record in run.records if record.outcome is not Outcome.OK]
