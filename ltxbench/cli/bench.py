@@ -33,6 +33,9 @@ SYNTHETIC = (
     "These weights are synthetic, made from a seed: what the work costs is measured, the pictures mean nothing, and "
     "neither times nor memory are those of the real model."
 )
+FULL_SIZE = "random"
+"""The synthetic weights whose figures are those of the model's architecture."""
+MAX_REASONS = 5
 
 
 def bench(
@@ -113,8 +116,9 @@ def bench(
     """Run the cases of a matrix, each in its own process, and write the page that compares them.
 
     Exit codes: 0 fine, 2 usage, 3 the matrix, 4 the weights, 5 disk or memory, 6 a case failed, 7 the machine is in no
-    state to be measured or the figures cannot be trusted (INVALID), 9 another benchmark is running, 10 the run to resume is torn or another one, 130 interrupted.
-    GNU make turns all but 0 into 2; run ltxbench itself where the code matters.
+    state to be measured or the figures cannot be trusted (INVALID; small synthetic weights claim no figures and end
+    with 0), 9 another benchmark is running, 10 the run to resume is torn or another one, 130 interrupted. GNU make
+    turns all but 0 into 2; run ltxbench itself where the code matters.
     """
     from rich.console import Console
 
@@ -237,17 +241,19 @@ def _conclude(run: RunFolder, matrix: str, console: Console) -> None:
 def _refuse_untrusted(run: RunFolder, console: Console) -> None:
     """Raises InvalidMeasurement when the run is INVALID. Small weights make no claim: it is only said then."""
     from ltxbench.errors import InvalidMeasurement
+    from ltxbench.trust.reasons import Grade
     from ltxbench.trust.verdict import run_verdict
 
     verdict = run_verdict(run)
     if verdict.valid:
         return
-    told = [f"{case.name}: {reason.sentence}" for case in verdict.cases for reason in case.failures]
-    told = [*(reason.sentence for reason in verdict.failures), *told]
+    told = [reason.sentence for reason in verdict.reasons if reason.grade is Grade.FAILURE]
+    told += [f"{case.name}: {reason.sentence}" for case in verdict.cases for reason in case.failures]
     message = f"the figures cannot be trusted: {'; '.join(told[:MAX_REASONS])}"
     if len(told) > MAX_REASONS:
         message += f"; and {len(told) - MAX_REASONS} more"
-    if run.record.weights.small:
+    weights = run.record.weights
+    if weights.synthetic and weights.kind != FULL_SIZE:
         _say(console, f"INVALID, as figures of weights this small often are: {message}")
     else:
         raise InvalidMeasurement(message, hint="The page has them all, and what to do.")

@@ -117,9 +117,11 @@ def _number(config: Mapping[str, Any], name: str, kind: type[int] | type[float],
 def _rope(config: Mapping[str, Any], source: str) -> dict[str, float]:
     """Both forms: rope_theta, rope_local_base_freq and rope_scaling, or (transformers 5) rope_parameters."""
     found: dict[str, float] = {}
-    by_kind = config.get("rope_parameters") or {"full_attention": config.get("rope_scaling")}
+    by_kind = _object(config.get("rope_parameters"), "rope_parameters", source) or {
+        "full_attention": config.get("rope_scaling")
+    }
     for kind, base in (("full_attention", "rope_theta"), ("sliding_attention", "rope_local_base_freq")):
-        rope = by_kind.get(kind) or {}
+        rope = _object(by_kind.get(kind), f"what is said of {kind}'s positions", source)
         form = rope.get("rope_type", rope.get("type", "default"))
         if form not in ("default", "linear") or (form == "linear" and kind == "sliding_attention"):
             raise WeightsError(f"{source}: {kind} has positions scaled as {form!r}, which is not Gemma 3's")
@@ -128,6 +130,14 @@ def _rope(config: Mapping[str, Any], source: str) -> dict[str, float]:
         if "rope_theta" in rope:
             found[base] = _number(rope, "rope_theta", float, source)
     return found
+
+
+def _object(value: Any, name: str, source: str) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise WeightsError(f"{source}: {name} is no JSON object")
+    return value
 
 
 def _pattern(layer_types: Any, source: str) -> int:

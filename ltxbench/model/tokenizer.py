@@ -106,6 +106,8 @@ def read_json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
+    except RecursionError:
+        raise WeightsError(f"{path}: not readable as JSON (nested too deep)") from None
     except (OSError, ValueError) as error:
         raise WeightsError(f"{path}: not readable as JSON ({error})") from None
     if not isinstance(content, dict):

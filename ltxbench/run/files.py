@@ -10,11 +10,12 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from ltxbench.errors import ResourceError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ELOOP, errno.ENXIO)
 
 
 @contextmanager
@@ -38,6 +39,16 @@ def write_atomically(path: Path, data: bytes) -> None:
     """Raises ResourceError, see `replacing`."""
     with replacing(path) as temporary:
         temporary.write_bytes(data)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """For reading. Raises OSError for a link, and for a pipe or a device, which might never end."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    file = os.fdopen(descriptor, "rb")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return file
 
 
 def make_folder(path: Path) -> None:

@@ -13,15 +13,17 @@ import hashlib
 import json
 import os
 import re
+import stat
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from ltxbench.errors import ResourceError
 from ltxbench.frozen import Frozen
-from ltxbench.run.files import resource_errors, sync, sync_descriptor
+from ltxbench.run.files import open_regular, resource_errors, sync, sync_descriptor
 from ltxbench.run.records import Outcome, RunRecord
 
 SIZE_LIMIT_BYTES = 256 << 20
@@ -144,13 +146,17 @@ def _sum(head: bytes) -> bytes:
 def read(path: Path) -> Contents:
     """Empty where there is no journal. Never raises for what the file holds."""
     try:
-        with path.open("rb") as file:
-            data = file.read(SIZE_LIMIT_BYTES)
+        with open_regular(path) as file:
+            data = file.read(SIZE_LIMIT_BYTES + 1)
     except FileNotFoundError:
         return Contents(damage=("the journal is not there",))
     except OSError as error:
         return Contents(damage=(f"the journal cannot be read ({error.strerror})",))
-    return decode(data)
+    contents = decode(data[:SIZE_LIMIT_BYTES])
+    if len(data) > SIZE_LIMIT_BYTES:
+        told = f"the journal: what follows the first {SIZE_LIMIT_BYTES:,} bytes is not read"
+        return replace(contents, damage=(*contents.damage, told))
+    return contents
 
 
 class Journal:
@@ -161,9 +167,13 @@ class Journal:
         self._path = path
         self._lines = lines
         with resource_errors(path):
-            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
             self._descriptor = os.open(path, flags, 0o644)
-            size = os.fstat(self._descriptor).st_size
+            status = os.fstat(self._descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                os.close(self._descriptor)
+                raise ResourceError(f"{path}: cannot be written (not a regular file)")
+            size = status.st_size
             if size and os.pread(self._descriptor, 1, size - 1) != b"\n":
                 os.write(self._descriptor, b"\n")
             sync(path.parent)

@@ -28,16 +28,18 @@ def explain(ended: Ended) -> tuple[Outcome, str]:
     if ended.garbled is not None:
         return Outcome.FAILED, f"the process sent what is no event: {ended.garbled}"
     if ended.returncode < 0:
-        return _by_signal(-ended.returncode, ended.output_tail)
+        return _by_signal(-ended.returncode, ended)
     return Outcome.FAILED, f"ended with exit code {ended.returncode} before it had finished"
 
 
-def _by_signal(number: int, output_tail: str) -> tuple[Outcome, str]:
+def _by_signal(number: int, ended: Ended) -> tuple[Outcome, str]:
     """A GPU's errors come up outside of Python, where nothing can catch them: the process aborts."""
+    if number == signal.SIGKILL and ended.oom_killed:
+        return Outcome.OUT_OF_MEMORY, "killed by the system, which had no memory left (signal 9, SIGKILL)"
     message = f"killed by {name_signal(number)}"
-    if number == signal.SIGABRT and tells_watchdog(output_tail):
+    if number == signal.SIGABRT and tells_watchdog(ended.output_tail):
         return Outcome.WATCHDOG, f"{message}: the system ended work on the GPU that took too long"
-    if number == signal.SIGABRT and tells_out_of_memory(output_tail):
+    if number == signal.SIGABRT and tells_out_of_memory(ended.output_tail):
         return Outcome.OUT_OF_MEMORY, message
     return Outcome.SIGNAL, message
 

@@ -19,6 +19,7 @@ from ltxbench.run.records import CaseRecord, Outcome, RunRecord
 from ltxbench.run.sealing import read_seal, unvouched, wrong
 
 LATEST = "latest"
+MAX_SEED = (1 << 32) - 1
 
 
 @dataclass(frozen=True)
@@ -56,15 +57,26 @@ def find_run(root: Path, matrix_name: str, which: str) -> Path:
 def read_run(path: Path) -> tuple[RunRecord, Contents]:
     """A run's record and its journal. The journal's copy of the record counts first: it carries a checksum.
 
-    Raises ResultError when neither can be read.
+    Raises ResultError when neither can be read, and for a run that holds a link.
     """
+    store.refuse_links(path)
     journal = read(path / store.JOURNAL_FILE)
     record = stated_run(journal.entries)
     if record is None:
         record = store.read_record(path / store.RUN_FILE, path, RunRecord)
     if record.imported is not None:
         raise UsageError(f"{path}: was imported and cannot be resumed")
+    _check_plan(path, record)
     return record, journal
+
+
+def _check_plan(path: Path, record: RunRecord) -> None:
+    """Raises ResultError for an order that the run's own matrix and options cannot have given."""
+    schedule, names = record.schedule, {case.name for case in record.matrix.cases}
+    ordered = {name for names_of in schedule.order for name in names_of}
+    seed_fits = schedule.order_seed is None or 0 <= schedule.order_seed <= MAX_SEED
+    if not ordered <= names or not set(record.selected) <= names or not seed_fits:
+        raise ResultError(f"{path}: its order of cases does not belong to its matrix")
 
 
 def restore_record(path: Path, record: RunRecord) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import count
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -20,7 +21,8 @@ from pydantic import ValidationError
 
 from ltxbench.errors import ResultError
 from ltxbench.frozen import Frozen
-from ltxbench.run.files import make_folder, resource_errors, sync, write_atomically
+from ltxbench.matrix.problems import quoted
+from ltxbench.run.files import make_folder, open_regular, resource_errors, sync, write_atomically
 from ltxbench.run.records import CHECK_ROUND, DENOISING, SCHEMA_VERSION, CaseRecord, Outcome, Phase, RunRecord
 from ltxbench.run.upgrades import upgrade
 
@@ -38,6 +40,9 @@ JOURNAL_FILE = "journal.jsonl"
 ROUND = "round-"
 LOSSLESS_SUFFIX = ".mkv"
 RECORD_LIMIT_BYTES = 64 << 20
+MOST_NAME_BYTES = 200
+"""Of a folder or file; file systems take 255, and suffixes are put behind it."""
+MOST_SHOWN = 60
 
 Record = TypeVar("Record", RunRecord, CaseRecord)
 
@@ -116,9 +121,8 @@ class RunFolder:
         return None
 
     def _case(self, name: str) -> CaseRecord:
-        for case in self.cases:
-            if case.case.name == name:
-                return case
+        if rounds := self.rounds_of(name):
+            return representative(rounds)
         raise ResultError(f"{self.path}: no result of a case {name!r}")
 
     @cached_property
@@ -237,8 +241,7 @@ def publish(run: Path, destination: Path) -> None:
 
     Raises ResultError when `run` holds links, ResourceError when the copy cannot be written.
     """
-    for path in run.rglob("*"):
-        _refuse_link(path)
+    refuse_links(run)
     if destination.exists() and destination.resolve() == run.resolve():
         return
     make_folder(destination.parent)
@@ -316,10 +319,11 @@ def read_record(path: Path, run: Path, kind: type[Record]) -> Record:
     """A record within `run`, upgraded to the current schema. Raises ResultError for whatever is wrong with it."""
     _inside(path, run)
     try:
-        size = path.stat().st_size
-        if size > RECORD_LIMIT_BYTES:
-            raise ResultError(f"{path}: {size:,} bytes are too many for a record")
-        stored = json.loads(path.read_bytes(), parse_constant=_refuse_constant)
+        with open_regular(path) as file:
+            text = file.read(RECORD_LIMIT_BYTES + 1)
+        if len(text) > RECORD_LIMIT_BYTES:
+            raise ResultError(f"{path}: more than {RECORD_LIMIT_BYTES:,} bytes, too many for a record")
+        stored = parse_record(text)
     except FileNotFoundError:
         raise ResultError(f"{path}: not there; this is no run, or not all of one") from None
     except (OSError, ValueError, RecursionError) as error:
@@ -338,17 +342,49 @@ def read_record(path: Path, run: Path, kind: type[Record]) -> Record:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise ResultError(f"{path}: {where}: {first['msg']} ({error.error_count()} errors)") from None
+        raise ResultError(f"{path}: {shown(where)}: {first['msg']} ({error.error_count()} errors)") from None
+
+
+def parse_record(text: bytes) -> Any:
+    """JSON whose numbers and texts every reader further on can hold. Raises ValueError, RecursionError."""
+    stored = json.loads(text, parse_constant=_refuse_constant, parse_int=_int64, parse_float=_finite)
+    # Half of a surrogate pair can be written as an escape, and then be printed or stored nowhere.
+    json.dumps(stored, ensure_ascii=False).encode()
+    return stored
 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no number")
 
 
+def _int64(digits: str) -> int:
+    if len(digits) > 20 or not -(1 << 63) <= (number := int(digits)) < 1 << 63:
+        raise ValueError(f"{shown(digits)} is too large a number")
+    return number
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError(f"{shown(text)} is too large a number")
+    return number
+
+
+def shown(text: str) -> str:
+    """A stranger's text for a message: one line of at most 60 characters, without what steers a terminal."""
+    return quoted(text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}...")
+
+
 def _plain_name(name: str, where: Path) -> str:
     """A name that comes from a file: one path component, nothing hidden."""
-    if not name or name.startswith(".") or any(character in name for character in "/\\\0:"):
-        raise ResultError(f"{where}: {name!r} cannot name a file of a run")
+    if (
+        not name
+        or name.startswith(".")
+        or any(character in name for character in "/\\\0:")
+        or not name.isprintable()
+        or len(name.encode()) > MOST_NAME_BYTES
+    ):
+        raise ResultError(f"{where}: {shown(name)} cannot name a file of a run")
     return name
 
 
@@ -361,6 +397,12 @@ def _inside(path: Path, run: Path) -> Path:
     if path.name != RUN_FILE and not path.is_file():
         raise ResultError(f"{path}: not there, though this run refers to it")
     return path
+
+
+def refuse_links(run: Path) -> None:
+    """Anywhere below `run`: what is written there would land elsewhere. Raises ResultError."""
+    for path in run.rglob("*"):
+        _refuse_link(path)
 
 
 def _refuse_link(path: Path) -> None:

@@ -22,6 +22,7 @@ from ltxbench.frozen import Frozen
 from ltxbench.run.events import Emit, EventReader, PhaseEnded, PhaseStarted
 from ltxbench.run.files import resource_errors
 from ltxbench.run.interrupts import Interrupts
+from ltxbench.run.oom_kills import oom_kills
 from ltxbench.run.output import OutputLog
 from ltxbench.run.records import Phase
 from ltxbench.run.worker import WorkerJob
@@ -47,6 +48,8 @@ class Ended:
     output_tail: str
     limit: Limit | None = None
     """The one that it did not keep."""
+    oom_killed: bool = False
+    """Meanwhile the kernel ended a process here because memory ran out."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +88,10 @@ def supervise(
     clocks that can be set play no part in it. Waits without spinning. The child ends when this process does.
     Raises ResourceError when its output cannot be written; whatever is raised, no process is left behind.
     """
+    before = oom_kills()
     with OutputLog(output) as log, _Child(job, emit, log, environment or {}, interrupts) as child:
         child.wait(limit_s, phase_limits or PhaseLimits())
+        after = oom_kills()
         return Ended(
             returncode=child.returncode,
             wall_s=child.ended_s - child.started_s,
@@ -95,6 +100,7 @@ def supervise(
             garbled=child.reader.garbled,
             output_tail=log.tail,
             limit=child.limit,
+            oom_killed=before is not None and after is not None and after > before,
         )
 
 

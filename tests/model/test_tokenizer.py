@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from ltxbench.errors import UsageError, WeightsError
-from ltxbench.model.tokenizer import PromptTokenizer
+from ltxbench.model.tokenizer import PromptTokenizer, read_json
 from ltxbench.weights.tiny.tokenizer import tokenizer_config, tokenizer_json
 
 PAD, EOS, BOS = 0, 1, 2
@@ -113,6 +113,12 @@ def test_a_missing_file_and_a_broken_configuration_are_named(tmp_path: Path) -> 
         (tmp_path / "tokenizer_config.json").write_text(text)
         with pytest.raises(WeightsError, match=r"tokenizer_config\.json: not"):
             PromptTokenizer.load(tmp_path)
+
+
+def test_a_configuration_nested_too_deep_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    with pytest.raises(WeightsError, match="nested too deep"):
+        read_json(tmp_path / "deep.json")
 
 
 def test_a_vocabulary_without_bos_is_refused(tmp_path: Path) -> None:

@@ -153,6 +153,7 @@ def test_an_interrupted_run_is_resumed_as_the_message_says(start, bench, folder)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert "`ltxbench bench ./pair.yaml --resume` goes on" in errors
+    assert "measuring the pictures" not in errors
     kept = stored(folder)
     code, _, errors = bench("./pair.yaml", "--no-report", "--resume", script=Script())
     assert code == 0, errors
@@ -188,3 +189,31 @@ def test_a_changed_matrix_is_refused_by_resume_with_its_own_code(bench, folder):
     assert code == 10
     assert "case first frames: was 9, is 17" in errors
     assert "Traceback" not in errors
+
+
+DRIFTING = Script(default=CaseScript(steps=(1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7)))
+
+
+def test_figures_that_cannot_be_trusted_have_an_exit_code_of_their_own(bench, folder):
+    code, output, errors = bench(
+        "./pair.yaml", "--no-report", "--no-quality", "--case", "first", "--weights", "random", script=DRIFTING
+    )
+    assert code == 7, errors
+    assert "the figures cannot be trusted: first: " in errors
+    assert "Traceback" not in errors
+    assert "first" in output
+    assert stored(folder).cases[0].outcome is Outcome.OK
+
+
+def test_of_small_weights_that_is_said_and_no_more(bench):
+    code, _, errors = bench("./pair.yaml", "--no-report", "--no-quality", "--case", "first", script=DRIFTING)
+    assert code == 0, errors
+    assert "INVALID, as figures of weights this small often are" in errors
+
+
+def test_a_single_round_that_went_well_is_fine(bench):
+    code, _, errors = bench(
+        "./pair.yaml", "--no-report", "--no-quality", "--case", "first", "--weights", "random", script=Script()
+    )
+    assert code == 0, errors
+    assert "INVALID" not in errors

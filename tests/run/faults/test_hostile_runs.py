@@ -1,0 +1,155 @@
+"""Run folders as strangers may send them: one message, nothing read or written outside, nothing waited for."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+
+import pytest
+
+from ltxbench.errors import ResourceError, ResultError
+from ltxbench.run import journal, store
+from ltxbench.run.files import open_regular
+from ltxbench.run.resume import read_run
+from tests.run.faults.conftest import Bench, all_files, two_cases
+
+ESCAPES = "\x1b[31mred\x07"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    bench = Bench(tmp_path_factory.mktemp("made"), two_cases())
+    bench.run()
+    return bench.folder / "disk"
+
+
+@pytest.fixture
+def done(bench, made):
+    shutil.copytree(made, bench.folder / "disk", dirs_exist_ok=True)
+    return bench
+
+
+def change(file, *keys, value):
+    """Sets one value; a run's record then counts, since its journal is gone."""
+    content = json.loads(file.read_text())
+    inner = content
+    for key in keys[:-1]:
+        inner = inner[key]
+    inner[keys[-1]] = value
+    file.write_text(json.dumps(content))
+
+
+def lose_the_journal(path):
+    (path / "journal.jsonl").unlink()
+    return path / "run.json"
+
+
+@pytest.mark.parametrize(
+    "inner", ["cases", "cases/b", "cases/b/round-1", "cases/b/round-1/record.json", "superseded", "enhance"]
+)
+def test_a_run_that_holds_a_link_is_not_resumed_and_nothing_is_written_through_it(done, tmp_path, inner):
+    outside, place = tmp_path / "outside", done.path / inner
+    if place.exists():
+        place.rename(outside)
+    else:
+        outside.mkdir()
+    place.symlink_to(outside)
+    before = all_files(outside) if outside.is_dir() else outside.read_bytes()
+    with pytest.raises(ResultError, match="is a link; a run holds only files of its own"):
+        done.resume(repeats=2)
+    assert (all_files(outside) if outside.is_dir() else outside.read_bytes()) == before
+
+
+def pipe(path):
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["run.json", "cases/a/round-1/record.json"])
+def test_a_pipe_in_a_records_place_is_not_waited_for(done, name):
+    run = done.path
+    pipe(run / name)
+    with pytest.raises(ResultError, match=r"not a regular file|not there"):
+        store.load(run)
+
+
+def test_a_pipe_in_the_journals_place_is_not_waited_for(tmp_path):
+    path = pipe(tmp_path / "journal.jsonl")
+    assert journal.read(path).damage == ("the journal cannot be read (not a regular file)",)
+    with pytest.raises(ResourceError, match="not a regular file"):
+        journal.Journal(path)
+
+
+def test_a_device_is_no_record(tmp_path):
+    with pytest.raises(OSError, match="not a regular file"):
+        open_regular(store.Path("/dev/zero"))
+
+
+def test_a_journal_that_is_a_link_is_refused_in_one_message(tmp_path):
+    (tmp_path / "journal.jsonl").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ResourceError, match="cannot be written"):
+        journal.Journal(tmp_path / "journal.jsonl")
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_journal_past_its_cap_is_told(done, monkeypatch):
+    monkeypatch.setattr(journal, "SIZE_LIMIT_BYTES", 5000)
+    damage = journal.read(done.path / "journal.jsonl").damage
+    assert damage[-1] == "the journal: what follows the first 5,000 bytes is not read"
+
+
+def test_a_record_past_its_cap_is_refused(done, monkeypatch):
+    monkeypatch.setattr(store, "RECORD_LIMIT_BYTES", 100)
+    with pytest.raises(ResultError, match="more than 100 bytes"):
+        store.load(done.path)
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "told"),
+    [
+        (("memory", "mlx_peak_bytes"), 2**63, "too large a number"),
+        (("memory", "mlx_peak_bytes"), -(10**300), "too large a number"),
+        (("memory", "footprint_source"), "\ud83d", "torn or not JSON"),
+        (("times", ESCAPES), 1, r"times\.\\x1b"),
+        (("case", "name"), "A" * 5000, "is not the record of case 'a'"),
+    ],
+)
+def test_a_value_that_no_reader_can_hold_is_refused_in_a_short_plain_message(done, keys, value, told):
+    change(done.path / "cases" / "a" / "round-1" / "record.json", *keys, value=value)
+    with pytest.raises(ResultError, match=told) as error:
+        store.load(done.path)
+    assert error.value.message.isprintable()
+    assert len(error.value.message) < 1000
+
+
+def test_an_infinite_number_is_refused(done):
+    file = done.path / "cases" / "a" / "round-1" / "record.json"
+    file.write_text(file.read_text().replace('"wall_s": ', '"wall_s": 1e999, "x": '))
+    with pytest.raises(ResultError, match="`1e999` is too large a number"):
+        store.load(done.path)
+
+
+@pytest.mark.parametrize("name", ["../b", "/b", ".b", "A" * 250, "𝕏" * 60, ESCAPES, "a\u202eb", "a\\b"])
+def test_a_case_whose_name_is_no_files_name_is_refused_in_plain_letters(done, name):
+    change(done.path / "run.json", "matrix", "cases", 0, "name", value=name)
+    with pytest.raises(ResultError, match="cannot name a file of a run") as error:
+        store.load(done.path)
+    assert error.value.message.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("keys", "value"),
+    [
+        (("schedule", "order"), [["a", ESCAPES]]),
+        (("selected",), ["a", "A" * 5000]),
+        (("matrix", "cases"), []),
+        (("schedule", "order_seed"), 2**62),
+        (("schedule", "order_seed"), -1),
+    ],
+)
+def test_a_plan_that_does_not_belong_to_the_matrix_is_refused(done, keys, value):
+    change(lose_the_journal(done.path), *keys, value=value)
+    with pytest.raises(ResultError, match="its order of cases does not belong to its matrix"):
+        read_run(done.path)
