@@ -109,10 +109,13 @@ def _conditioning(results: Results) -> str:
 
 def _hashes(results: Results) -> Iterable[Definition]:
     """The embeddings of all cases, and the noise by latent shape."""
-    embeddings = _facts(results.records, "context_sha256")
-    if embeddings:
-        shared = "the same for all cases" if len(embeddings) == 1 else "of the cases that share a text and guidance"
-        yield Definition("Embeddings, sha256", f"{', '.join(found[:SHORT] for found in embeddings)}, {shared}")
+    by_model: dict[str, set[str]] = {}
+    for record in results.stored.records:
+        if (found := record.facts.get("context_sha256")) is not None:
+            by_model.setdefault(record.case.model.value, set()).add(str(found)[:SHORT])
+    if by_model:
+        text = "; ".join(f"{model}: {', '.join(sorted(found))}" for model, found in by_model.items())
+        yield Definition("Embeddings, sha256", text)
     by_shape: dict[str, set[str]] = {}
     for record in results.stored.records:
         if (found := record.facts.get("noise_sha256")) is not None:
@@ -122,10 +125,6 @@ def _hashes(results: Results) -> Iterable[Definition]:
     if by_shape and len(by_shape) <= MOST_ORDERS:
         text = "; ".join(f"{shape}: {', '.join(sorted(found))}" for shape, found in by_shape.items())
         yield Definition("Initial noise, sha256", text)
-
-
-def _facts(records: Iterable[CaseRecord], name: str) -> list[str]:
-    return sorted({str(record.facts[name]) for record in records if record.facts.get(name) is not None})
 
 
 def _sampler(results: Results) -> Iterable[Definition]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import stdtrit
 
 from ltxbench.statistics.null import rank_sum_tail, signed_rank_tail
 from ltxbench.statistics.values import Floats
@@ -36,6 +37,20 @@ def ratio_of_pairs(old: Floats, new: Floats, alpha: float) -> Ratio:
     first, second = np.triu_indices(len(quotients))
     walsh = np.sort((quotients[first] + quotients[second]) / 2)
     return _pick(walsh, signed_rank_tail(len(quotients), alpha))
+
+
+def next_sample(samples: Floats, alpha: float) -> tuple[float, float]:
+    """Where one more of these positive samples lies 1-alpha of the time, their logarithms being normal.
+
+    The range of n samples would leave out the next one 2/(n+1) of the time. (0, inf) for fewer than two.
+    """
+    count = len(samples)
+    if count < 2:
+        return 0.0, float("inf")
+    logs = np.log(samples)
+    width = float(stdtrit(count - 1, 1 - alpha / 2) * np.std(logs, ddof=1) * np.sqrt(1 + 1 / count))
+    middle = float(np.mean(logs))
+    return float(np.exp(middle - width)), float(np.exp(min(middle + width, 700.0)))
 
 
 def _pick(logs: Floats, tail: int) -> Ratio:

@@ -8,7 +8,9 @@ from statistics import median
 
 from ltxbench.run.records import CaseRecord, Outcome
 from ltxbench.statistics.drift import BLATANT, Steadiness
+from ltxbench.statistics.interval import next_sample
 from ltxbench.statistics.power import least_rounds
+from ltxbench.statistics.values import finite
 from ltxbench.trust.drift import case_drift
 from ltxbench.trust.reasons import Code, Reason, failure, warning
 from ltxbench.trust.samples import GENERATION, finished, samples
@@ -18,6 +20,8 @@ GAP_INTERVALS = 10
 GAP_S = 1.0
 """The sampler is starved when nothing was read for longer than both: a peak of that length can be missed."""
 DISAGREEMENT = 0.02
+CHANCE = 0.01
+"""How often a case is said to disagree by its noise alone."""
 ENOUGH = 3  # rounds that show how much a total varies by itself
 MIB = 1 << 20
 
@@ -115,8 +119,8 @@ def disagreeing(case: Rounds) -> Iterator[Reason]:
     sentence = (
         f"{middle:.4g} s with step timer and memory sampler, {check_s:.4g} s without ({middle / check_s - 1:+.1%})"
     )
-    within = min(stepped) / (1 + DISAGREEMENT) <= check_s <= max(stepped) * (1 + DISAGREEMENT)
-    if within or len(stepped) < ENOUGH:
+    low, high = next_sample(finite(stepped), CHANCE)
+    if low <= check_s <= high or len(stepped) < ENOUGH:
         yield warning(Code.DISAGREES, f"{sentence}; noise can explain it", "Measure more rounds.")
     else:
         yield failure(Code.DISAGREES, sentence, "Ask for fewer samples, or report this: timing must not cost time.")

@@ -38,10 +38,13 @@ class Stretch:
     @property
     def sentence(self) -> str:
         """`drifts by +19% and wanders by 28% over 7 warm steps of stage 1`: the larger of both is what grades it."""
+        change, wander = f"{self.drift.change:+.0%}", f"{self.drift.wander:.0%}"
         if self.drift.steadiness is Steadiness.DRIFTING:
-            return f"drifts by {self.drift.change:+.0%} and wanders by {self.drift.wander:.0%} {self.where}"
+            return f"drifts by {change} and wanders by {wander} {self.where}"
+        if self.drift.steadiness is Steadiness.UNSTEADY and abs(self.drift.change) > self.drift.wander:
+            return f"wanders with a trend of {change}, its levels {wander} apart, {self.where}"
         if self.drift.steadiness is Steadiness.UNSTEADY:
-            return f"wanders by {self.drift.wander:.0%}, with a trend of {self.drift.change:+.0%}, {self.where}"
+            return f"wanders by {wander}, with a trend of {change}, {self.where}"
         if self.drift.steadiness is Steadiness.UNTESTED:
             return f"too short to test {self.where}"
         return f"holds its time {self.where}"

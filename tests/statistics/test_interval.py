@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu, wilcoxon
 
-from ltxbench.statistics.interval import Ratio, ratio_of_pairs, ratio_of_samples
+from ltxbench.statistics.interval import Ratio, next_sample, ratio_of_pairs, ratio_of_samples
 from ltxbench.statistics.null import attained_level, rank_sum_tail, signed_rank_tail, smallest_p, smallest_p_paired
 
 TRUE = 1.05
@@ -78,3 +78,18 @@ def test_the_cuts_are_those_of_the_tables() -> None:
 def test_large_samples_continue_where_the_exact_cuts_end() -> None:
     assert rank_sum_tail(50, 50, 0.05) < rank_sum_tail(51, 51, 0.05) < rank_sum_tail(50, 50, 0.05) + 60
     assert signed_rank_tail(50, 0.05) < signed_rank_tail(51, 0.05) < signed_rank_tail(50, 0.05) + 40
+
+
+@pytest.mark.parametrize("count", [3, 5, 10])
+def test_the_next_sample_lies_outside_as_often_as_stated(count: int) -> None:
+    draws = np.exp(0.1 * np.random.default_rng(count).standard_normal((4_000, count + 1)))
+    outside = 0
+    for row in draws:
+        low, high = next_sample(row[:-1], 0.05)
+        outside += not low <= row[-1] <= high
+    assert 0.038 < outside / len(draws) < 0.062
+
+
+def test_one_sample_says_nothing_about_the_next() -> None:
+    assert next_sample(np.array([3.0]), 0.05) == (0.0, float("inf"))
+    assert next_sample(np.array([3.0, 3.0]), 0.05) == pytest.approx((3.0, 3.0))

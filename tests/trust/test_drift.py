@@ -24,6 +24,16 @@ def test_the_sentence_holds_the_figure_that_grades_it() -> None:
         assert f"{worst.drift.size:.0%}" in worst.sentence.replace("+", "")
 
 
+def test_an_unsteady_case_gives_its_larger_figure_first() -> None:
+    worst = case_drift(
+        run_of(case=[rounds(1, factor=factor)[0] for factor in (1.0, 1.3, 1.1, 1.5)]).rounds_of("case")
+    ).worst
+    assert worst is not None
+    assert worst.drift.steadiness is Steadiness.UNSTEADY
+    assert worst.drift.change > worst.drift.wander
+    assert worst.sentence.startswith(f"wanders with a trend of +{worst.drift.size:.0%}, its levels ")
+
+
 def test_one_throttled_round_among_steady_ones_is_found_and_named() -> None:
     run = run_of(case=[*rounds(3), list(THROTTLED), *rounds(2)])
     worst = case_drift(run.rounds_of("case")).worst

@@ -90,6 +90,19 @@ def test_with_one_round_a_disagreement_may_be_noise() -> None:
     assert found(checked(60.0, count=1))[Code.DISAGREES] is Grade.WARNING
 
 
+def test_a_check_beyond_noisy_rounds_may_be_noise_until_it_is_far_beyond_them() -> None:
+    noisy = [rounds(1, factor=factor)[0] for factor in (0.9, 1.0, 1.1, 1.05)]
+    run = run_of(case=noisy)
+
+    def beside(generation_s: float) -> Grade:
+        check = run.records[0].model_copy(update={"round": CHECK_ROUND, "times": Times(generation_s=generation_s)})
+        return found(RunFolder(run.path, run.record, (check, *run.records)))[Code.DISAGREES]
+
+    slowest = max(record.times.generation_s or 0.0 for record in run.records)
+    assert beside(1.15 * slowest) is Grade.WARNING
+    assert beside(2.0 * slowest) is Grade.FAILURE
+
+
 def test_a_check_that_failed_says_nothing() -> None:
     assert found(checked(60.0, outcome=Outcome.FAILED)) == {}
 

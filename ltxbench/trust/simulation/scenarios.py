@@ -135,7 +135,7 @@ def _steps(times: Floats) -> Steps:
 
 
 def _names_drift(comparison: CaseComparison) -> bool:
-    return any(word in text for text in comparison.qualifications for word in ("drifts by", "wanders by"))
+    return any(word in text for text in comparison.qualifications for word in ("drifts by", "wanders "))
 
 
 def _number(name: str) -> int:
