@@ -21,17 +21,20 @@ PICTURES = "How the pictures differ is not part of this table."
 
 def compare_with_twins(results: Results) -> Mapping[str, TwinComparison]:
     """By the quantized case's name; only where both cases finished. All comparisons of a page share one error rate."""
-    records = {record.case.name: record for record in results.records if finished(record)}
-    pairs: list[tuple[str, str]] = []
-    for name, record in records.items():
-        other = twin(record.case, results.run.matrix.cases)
-        if other is not None and other.name in records:
-            pairs.append((other.name, name))
-    compared = compare_pairs(results.stored, pairs, verdict=results.verdict) if pairs else ()
-    return {
-        new: _written(results, records[old], records[new], found)
-        for (old, new), found in zip(pairs, compared, strict=True)
-    }
+    records = {record.case.name: record for record in results.records}
+    return {found.new: _written(results, records[found.old], records[found.new], found) for found in twins(results)}
+
+
+def twins(results: Results) -> tuple[CaseComparison, ...]:
+    """Every pair of cases that differ in their precision alone and both finished, bf16 as the old side."""
+    return results.once("twins compared", lambda: _twins(results))
+
+
+def _twins(results: Results) -> tuple[CaseComparison, ...]:
+    done = {record.case.name: record for record in results.records if finished(record)}
+    others = {name: twin(record.case, results.run.matrix.cases) for name, record in done.items()}
+    pairs = [(other.name, name) for name, other in others.items() if other is not None and other.name in done]
+    return compare_pairs(results.stored, pairs, verdict=results.verdict) if pairs else ()
 
 
 def _written(results: Results, old: CaseRecord, new: CaseRecord, found: CaseComparison) -> TwinComparison:

@@ -8,33 +8,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
 from ltxbench.audit.records import Audit, read_audit
-from ltxbench.errors import ResultError
 from ltxbench.matrix.case import Case
 from ltxbench.quality import stored as quality
 from ltxbench.quality.records import QualityRecord
+from ltxbench.report import memory_series
+from ltxbench.report.memory_series import MemorySeries
 from ltxbench.run.records import CaseRecord, RunRecord
 from ltxbench.run.store import RunFolder, in_order
 from ltxbench.trust.verdict import CaseVerdict, Verdict, run_verdict
 
-Series = npt.NDArray[np.float64]
 Made = TypeVar("Made")
-
-
-@dataclass(frozen=True)
-class MemorySeries:
-    """One case's memory samples; NaN where a counter could not be read."""
-
-    time_s: Series
-    active_bytes: Series
-    footprint_bytes: Series
-
-    @property
-    def measured(self) -> bool:
-        return bool(np.isfinite(self.active_bytes).any() or np.isfinite(self.footprint_bytes).any())
 
 
 @dataclass(frozen=True)
@@ -95,7 +79,7 @@ class Results:
 
 def read(run: RunFolder) -> Results:
     """Raises ResultError when a memory series, a record of quality or the audit is torn."""
-    series = {record.case.name: _series(run, record.case.name) for record in run.cases}
+    series = {record.case.name: memory_series.read(run, record) for record in run.cases}
     return Results(
         run.record,
         run.cases,
@@ -104,14 +88,3 @@ def read(run: RunFolder) -> Results:
         quality.of_run(run),
         read_audit(run.path),
     )
-
-
-def _series(run: RunFolder, name: str) -> MemorySeries | None:
-    frame = run.memory_series(name)
-    columns = ("time_s", "mlx_active_bytes", "footprint_bytes")
-    if frame is None or frame.empty:
-        return None
-    missing = [column for column in columns if column not in frame]
-    if missing:
-        raise ResultError(f"{run.case_folder(name)}: the memory series has no column {', '.join(missing)}")
-    return MemorySeries(*(frame[column].to_numpy(dtype=np.float64, na_value=np.nan) for column in columns))

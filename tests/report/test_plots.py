@@ -12,8 +12,9 @@ from matplotlib.text import Text
 
 from ltxbench.report.figures import PHASE_TITLES
 from ltxbench.report.manifest import Sources
+from ltxbench.report.memory_series import MemorySeries
 from ltxbench.report.plots import draw_all, memory, phases, steps, style, tradeoff
-from ltxbench.report.results import MemorySeries, Results
+from ltxbench.report.results import Results
 from ltxbench.run.records import CaseRecord, MemoryRecord, Outcome, Phase, PhaseRecord
 from tests.report.runs import BEAVER, GIB, make_matrix, make_record, make_run, many
 

@@ -48,9 +48,12 @@ def specifications(cases: Sequence[Measured]) -> dict[str, dict[str, Any]]:
     return {name: plain(chart.add_params(highlight)) for name, chart in charts.items()}
 
 
-def plain(chart: Chart) -> dict[str, Any]:
-    """Without the schema's address, which only names Altair's version."""
-    return {key: value for key, value in chart.to_dict().items() if key != "$schema"}
+def plain(chart: Chart, *, validate: bool = False) -> dict[str, Any]:
+    """Without the schema's address, which only names Altair's version.
+
+    validate: against Vega-Lite's schema, which takes half a second; what a chart says does not hang on the run
+    """
+    return {key: value for key, value in chart.to_dict(validate=validate).items() if key != "$schema"}
 
 
 def phases_of(cases: Sequence[Measured]) -> list[Phase]:

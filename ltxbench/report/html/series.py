@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ltxbench.report.figures import PHASE_TITLES
 from ltxbench.report.format import GIB
 from ltxbench.report.html.embed import digits
-from ltxbench.report.results import MemorySeries
+from ltxbench.report.memory_series import MemorySeries
 from ltxbench.run.records import CaseRecord
 
 POINTS = 24_000

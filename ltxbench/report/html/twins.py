@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ltxbench.matrix import twin
 from ltxbench.report import format as fmt
 from ltxbench.report.badges import closed, doubts
+from ltxbench.report.compare import twins
 from ltxbench.report.measured import Measured
 from ltxbench.report.results import Results
-from ltxbench.trust.comparison import CaseComparison, MetricComparison, Result, compare_pairs
+from ltxbench.trust.comparison import CaseComparison, MetricComparison, Result
 from ltxbench.trust.samples import LOAD
 
 _ANSWERS = {Result.FASTER: "Yes", Result.SLOWER: "No, slower", Result.SAME: "No, just as fast"}
@@ -26,16 +26,8 @@ class Question:
 
 def questions(results: Results, cases: Sequence[Measured]) -> tuple[Question, ...]:
     """Only of pairs in which both cases finished."""
-    by_name = {case.record.case.name: case for case in cases if case.rounds}
-    pairs = []
-    for name, case in by_name.items():
-        other = twin(case.record.case, results.run.matrix.cases)
-        if other is not None and other.name in by_name:
-            pairs.append((other.name, name))
-    compared = compare_pairs(results.stored, pairs) if pairs else ()
-    return tuple(
-        _question(results, by_name[old], by_name[new], found) for (old, new), found in zip(pairs, compared, strict=True)
-    )
+    by_name = {case.record.case.name: case for case in cases}
+    return tuple(_question(results, by_name[found.old], by_name[found.new], found) for found in twins(results))
 
 
 def _question(results: Results, old: Measured, new: Measured, found: CaseComparison) -> Question:

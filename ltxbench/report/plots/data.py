@@ -7,15 +7,16 @@ less than a picture can show, and no more than every machine computes alike.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ltxbench.report.figures import phase_s
+from ltxbench.report.memory_series import MemorySeries, Series
 from ltxbench.report.plots import style
 from ltxbench.report.plots.memory import POINTS, thinned
-from ltxbench.report.results import MemorySeries, Series
 from ltxbench.run.records import CaseRecord
 
 Rows = list[dict[str, Any]]
@@ -73,4 +74,4 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _list(values: Series) -> list[float | None]:
-    return [_rounded(float(value)) if np.isfinite(value) else None for value in values]
+    return [float(f"{value:.6g}") if math.isfinite(value) else None for value in values.tolist()]

@@ -10,10 +10,10 @@ import numpy as np
 
 from ltxbench.report import format as fmt
 from ltxbench.report.figures import PHASE_TITLES
+from ltxbench.report.memory_series import MemorySeries, Series
 from ltxbench.report.plots import style
 from ltxbench.report.plots.phases import ORDER
 from ltxbench.report.plots.steps import name_rows
-from ltxbench.report.results import MemorySeries, Series
 from ltxbench.run.records import CaseRecord, Phase
 
 if TYPE_CHECKING:
@@ -120,6 +120,9 @@ def _legend(
 
 
 def _map(records: Sequence[CaseRecord], memory: Mapping[str, MemorySeries]) -> Figure:
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
     rows = np.full((len(records), BINS), np.nan)
     for row, record in enumerate(records):
         series = memory[record.case.name]
@@ -127,12 +130,12 @@ def _map(records: Sequence[CaseRecord], memory: Mapping[str, MemorySeries]) -> F
         finite = np.isfinite(known)
         time = series.time_s[finite]
         rows[row] = np.interp(np.linspace(time[0], time[-1], BINS), time, known[finite] / fmt.GIB)
-    figure = style.new_figure(11.0)
+    figure = style.map_figure(11.0)
     axis = figure.subplots()
-    extent = (0, 100, len(records) - 0.5, -0.5)
-    image = axis.imshow(rows, aspect="auto", interpolation="nearest", cmap="viridis", vmin=0, extent=extent)
+    scale = ScalarMappable(Normalize(0, np.nanmax(rows)), "viridis")
+    style.show_map(axis, rows, scale, (0, 100))
     name_rows(axis, records)
     axis.grid(visible=False)
     axis.set_xlabel("% of the case's time")
-    figure.colorbar(image, ax=axis, label="GiB", fraction=0.04, pad=0.01, aspect=40)
+    figure.colorbar(scale, ax=axis, label="GiB", fraction=0.04, pad=0.01, aspect=40)
     return figure

@@ -45,8 +45,14 @@ def draw(records: Sequence[CaseRecord]) -> Figure:
     seconds = np.array([[phase_s(record, phase) or 0.0 for phase in present] for record in records])
     totals = seconds.sum(axis=1)
     legend_rows = -(-len(present) // 5)
-    figure = style.new_figure(_height_in(len(records)) + 0.2 * legend_rows)
-    absolute, share = figure.subplots(1, 2, sharey=True, width_ratios=(1.0, 1.0))
+    named = len(records) <= style.MANY
+    height_in = _height_in(len(records)) + 0.2 * legend_rows
+    figure = (
+        style.new_figure(height_in)
+        if named
+        else style.map_figure(height_in, top_in=0.2 + 0.2 * legend_rows, right_in=0.2)
+    )
+    absolute, share = figure.subplots(1, 2, sharey=True, gridspec_kw=None if named else {"wspace": 0.06})
     _stack(absolute, seconds, present)
     _stack(share, 100 * seconds / totals[:, None], present)
     absolute.set_xlabel("seconds")
@@ -58,7 +64,7 @@ def draw(records: Sequence[CaseRecord]) -> Figure:
     absolute.set_ylim(len(records) - 0.5, -0.5)
     name_rows(absolute, records)
     share.tick_params(axis="y", length=0)
-    if len(records) <= style.MANY:
+    if named:
         for row, total in enumerate(totals):
             absolute.annotate(
                 fmt.seconds(float(total)),
@@ -69,7 +75,11 @@ def draw(records: Sequence[CaseRecord]) -> Figure:
                 fontsize=style.SMALL_PT,
             )
     handles, names = absolute.get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper center", ncols=min(5, len(present)))
+    columns = min(5, len(present))
+    if named:
+        figure.legend(handles, names, loc="outside upper center", ncols=columns)
+    else:
+        figure.legend(handles, names, loc="upper center", ncols=columns)
     return figure
 
 
@@ -84,7 +94,9 @@ def _stack(axis: Axes, values: npt.NDArray[np.float64], phases: Sequence[Phase])
             axis.barh(rows, values[:, column], left=left, height=0.72, color=colour, label=name)
         else:
             edges = np.repeat(np.arange(len(values) + 1) - 0.5, 2)[1:-1]
-            axis.fill_betweenx(edges, np.repeat(left, 2), np.repeat(right, 2), linewidth=0, color=colour, label=name)
+            inner, outer = np.repeat(left, 2), np.repeat(right, 2)
+            # As an image: outlines of a thousand rows are megabytes of SVG.
+            axis.fill_betweenx(edges, inner, outer, linewidth=0, color=colour, label=name, rasterized=True)
         left = right
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -129,6 +130,7 @@ def _name_lines(figure: Figure, axis: Axes, records: Sequence[CaseRecord]) -> No
 
 
 def _map(records: Sequence[CaseRecord]) -> Figure:
+    from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LogNorm, Normalize
 
     width = max(step.index for record in records for step in record.steps) + 1
@@ -138,29 +140,31 @@ def _map(records: Sequence[CaseRecord]) -> Figure:
             seconds[row, step.index] = step.step_s
     low, high = np.nanmin(seconds), np.nanmax(seconds)
     norm = LogNorm(low, high) if low > 0 and high / low >= LOG_FROM else Normalize(min(0.0, low), high)
-    figure = style.new_figure(_map_height_in(len(records)))
+    height_in = _map_height_in(len(records))
+    figure = style.new_figure(height_in) if len(records) <= style.MANY else style.map_figure(height_in)
     axis = figure.subplots()
-    extent = (-0.5, width - 0.5, len(records) - 0.5, -0.5)
-    image = axis.imshow(seconds, aspect="auto", interpolation="nearest", cmap="viridis", norm=norm, extent=extent)
+    scale = ScalarMappable(norm, "viridis")
+    style.show_map(axis, seconds, scale, (-0.5, width - 0.5))
     _boundaries(axis, records)
     name_rows(axis, records)
     axis.grid(visible=False)
     axis.set_xlabel("step")
     axis.locator_params(axis="x", integer=True)
-    bar = figure.colorbar(image, ax=axis, label="seconds a step", fraction=0.04, pad=0.01, aspect=40)
+    bar = figure.colorbar(scale, ax=axis, label="seconds a step", fraction=0.04, pad=0.01, aspect=40)
     style.plain_numbers(bar.ax.yaxis, log=isinstance(norm, LogNorm))
     return figure
 
 
 def _boundaries(axis: Axes, records: Sequence[CaseRecord]) -> None:
-    from matplotlib.collections import LineCollection
-
-    lines = []
+    """One line with gaps: a file of a thousand small ones takes long to write and to show."""
+    across: list[float] = []
+    down: list[float] = []
     for row, record in enumerate(records):
         starts = [step.index for step in record.steps if step.stage == 2]
         if starts:
-            lines.append([(min(starts) - 0.5, row - 0.5), (min(starts) - 0.5, row + 0.5)])
-    axis.add_collection(LineCollection(lines, colors="white", linewidths=2.5, capstyle="butt"), autolim=False)
+            across += [min(starts) - 0.5] * 2 + [math.nan]
+            down += [row - 0.5, row + 0.5, math.nan]
+    axis.plot(across, down, color="white", linewidth=2.5, solid_capstyle="butt", scalex=False, scaley=False)
 
 
 def _map_height_in(rows: int) -> float:
@@ -172,6 +176,6 @@ def name_rows(axis: Axes, records: Sequence[CaseRecord]) -> None:
     if len(records) <= style.MANY:
         axis.set_yticks(range(len(records)), [style.label(record.number, record.case.title, 30) for record in records])
     else:
-        shown = range(0, len(records), -(-len(records) // 40))
+        shown = range(0, len(records), -(-len(records) // 25))
         axis.set_yticks(list(shown), [f"#{records[row].number}" for row in shown])
     axis.tick_params(axis="y", length=0)

@@ -39,7 +39,8 @@ def draw(records: Sequence[CaseRecord]) -> Figure:
     best = front([_printed(record) for record in records])
     few = len(records) <= style.FEW
     colours = [style.colour(record.number) if few else style.PALETTE[0] for record in records]
-    axis.scatter([x for x, _ in points], [y for _, y in points], c=colours, s=30 if few else 16, zorder=3)
+    shade = colours if few else colours[:1]
+    axis.scatter([x for x, _ in points], [y for _, y in points], c=shade, s=30 if few else 16, zorder=3)
     ringed = [points[index] for index in best]
     axis.scatter(
         [x for x, _ in ringed],
