@@ -21,7 +21,7 @@ AGREES = 0.10
 EVIDENCE = 1e-4
 """The suspicion's p times the rerun's that confirms it: of unchanged code, this is reached by EVIDENCE (1 + ln(ALPHA /
 EVIDENCE)) / 2 of all checks, which is one in 2,500, if the two are independent."""
-SHARED = 0.1
+SHARED = 0.3
 """Times that, where it is the whole machine that may have changed: a rerun soon afterwards finds it as it was."""
 OVERWHELMING = 1e-5
 """p after correction that needs no rerun, with a change of twice the threshold."""
@@ -210,8 +210,8 @@ def confirmed(suspicion: Finding, ratio: float, p: float) -> bool:
     """Whether a rerun's ratio and p make a suspicion a fact."""
     budget = EVIDENCE * (1.0 if suspicion.test is Test.BESIDE else SHARED)
     both = (suspicion.log + log(ratio)) / 2
-    return (
-        (ratio > 1) == (suspicion.log > 0)
+    return bool(
+        log(ratio) * np.sign(suspicion.log) >= abs(suspicion.log) / 2
         and abs(both) > log(1 + suspicion.threshold)
         and p <= AGREES
         and suspicion.p_adjusted * p <= budget
@@ -221,10 +221,11 @@ def confirmed(suspicion: Finding, ratio: float, p: float) -> bool:
 def confirm(group: Group, suspicion: Finding, case: str, controls: Sequence[str]) -> tuple[float, float]:
     """A rerun's ratio and its p, by the test that suspected the case; `group` holds the rerun's values as new ones.
 
-    A suspicion beside the other cases is tested beside the controls alone, which ran in between.
+    A suspicion beside the other cases is tested beside the controls alone, which ran in between; one that took several
+    runs against the window before them.
     """
     column = group.cases.index(case)
-    values = np.vstack([group.window, group.new])
+    values = np.vstack([group.window[: len(group.window) + 1 - suspicion.k], group.new])
     others = [group.cases.index(name) for name in controls if name in group.cases and name != case]
     pool = values[:-1]
     if suspicion.test is Test.BESIDE and others:

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 
 from ltxbench.matrix.gate import CaseGate, Gate, Thresholds
 from ltxbench.regression.check import check
 from ltxbench.regression.entry import Entry
+from ltxbench.regression.times import Finding, Group, Test, confirm, confirmed
 from ltxbench.regression.verdict import Answer, MetricVerdict, Verdict
 from tests.regression.runs import CONDITIONS, MAC, NAMES, case, entry, now, window
 
@@ -122,8 +124,8 @@ def test_cases_of_seconds_and_of_minutes_stand_side_by_side() -> None:
         return each.model_copy(update={"cases": tuple(cases)})
 
     earlier = [scaled(each) for each in window(30, sd=0.005)]
-    found = check(earlier, now({**scale, "three": 110.0, "four": 1100.0}))
-    assert {each.name for each in found.cases if any(one.suspected for one in each.metrics)} == {"three", "four"}
+    found = check(earlier, now({**scale, "two": 11.0, "three": 110.0}))
+    assert {each.name for each in found.cases if any(one.suspected for one in each.metrics)} == {"two", "three"}
 
 
 def test_a_machine_whose_own_arithmetic_is_slower_explains_slower_times() -> None:
@@ -343,3 +345,39 @@ def test_the_machine_of_a_vanished_case_is_the_runs_own() -> None:
     other = MAC.model_copy(update={"chip": "Apple M5"})
     earlier = [entry(1, [case("elsewhere")], machine=other)]
     assert check(earlier, now()).exit_code == 0
+
+
+def suspicion(**changes: object) -> Finding:
+    fields: dict[str, object] = {
+        "metric": "generation_s",
+        "case": "one",
+        "test": Test.BESIDE,
+        "k": 1,
+        "runs": 30,
+        "log": 0.06,
+        "error": 0.01,
+        "df": 30.0,
+        "p": 1e-4,
+        "threshold": 0.03,
+        "p_adjusted": 1e-3,
+    }
+    return Finding(**(fields | changes))
+
+
+def test_a_rerun_needs_the_direction_the_size_and_the_evidence_that_the_suspicion_lacks() -> None:
+    assert confirmed(suspicion(), 1.05, 0.01)
+    assert not confirmed(suspicion(), 0.95, 0.01), "the other way"
+    assert not confirmed(suspicion(), 1.025, 0.01), "less than half of its size"
+    assert not confirmed(suspicion(log=0.031), 1.02, 0.01), "both together within the threshold"
+    assert not confirmed(suspicion(), 1.05, 0.11), "too little evidence for both"
+    assert not confirmed(suspicion(p_adjusted=1e-9), 1.05, 0.11), "a rerun that shows nothing, whatever came before"
+    assert confirmed(suspicion(p_adjusted=1e-9), 1.05, 0.09)
+    assert not confirmed(suspicion(test=Test.TOGETHER), 1.05, 0.09), "the machine may be as it was"
+
+
+def test_a_rerun_after_several_slow_runs_is_held_against_those_before_them() -> None:
+    earlier = np.log(100 * (1 + 0.01 * np.random.Generator(np.random.Philox(key=0)).standard_normal((20, 4))))
+    slow = np.vstack([earlier, np.full((4, 4), np.log(106.0))])
+    group = Group("generation_s", NAMES, slow, np.full(4, np.log(106.0)), (0.03,) * 4)
+    of_five = suspicion(test=Test.TOGETHER, case=None, k=5)
+    assert confirm(group, of_five, "one", ())[1] < confirm(group, suspicion(test=Test.TOGETHER), "one", ())[1] / 10
