@@ -102,6 +102,8 @@ def path(value: str) -> Safe:
 
 def visible(value: str) -> str:
     """Without the characters that a reader cannot see but a terminal or a browser obeys; line ends and tabs stay."""
+    if value.isascii() and value.isprintable():
+        return value
     unified = value.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
     return _RARE.sub(_shown, unified)
 

@@ -145,6 +145,16 @@ def test_a_run_without_figures_has_no_plots_and_no_players(tmp_path: Path) -> No
     assert "vega.js" not in file.read_text(encoding="utf-8").partition("</body>")[0].partition("<script defer")[2]
 
 
+def test_every_plot_is_valid_vega_lite(tmp_path: Path) -> None:
+    import altair as alt
+
+    run = pages.make_run(tmp_path, repeats=2, videos=False)
+    drawn = charts.specifications(measured(stored.read(run)))
+    assert set(drawn) == {"tradeoff", "steps", "phases", "memory", "rounds"}
+    for chart in (*drawn.values(), charts.forest()):
+        alt.Chart.from_dict(chart)
+
+
 def test_a_plot_of_repeats_needs_repeats(tmp_path: Path) -> None:
     run = pages.make_run(tmp_path, videos=False)
     assert "rounds" not in charts.specifications(measured(stored.read(run)))

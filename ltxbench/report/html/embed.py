@@ -24,8 +24,17 @@ def json_block(value: object) -> Safe:
 
 def plain(value: Any) -> Any:
     """What JSON can hold: dataclasses by field, enums by value, NaN and infinity as null, text made visible."""
-    if type(value) is float or type(value) is int:  # most of a page's values
+    kind = type(value)
+    if kind is float:  # most of a page's values
         return value if math.isfinite(value) else None
+    if kind is int:
+        return value
+    if kind is str:
+        return value if value.isascii() and value.isprintable() else visible(value)
+    if kind is list or kind is tuple:
+        return [plain(item) for item in value]
+    if kind is dict:
+        return {visible(str(key)): plain(item) for key, item in value.items()}
     if isinstance(value, str):
         text = str(value.value) if isinstance(value, Enum) else value
         return text if text.isascii() and text.isprintable() else visible(text)
