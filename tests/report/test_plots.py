@@ -13,9 +13,10 @@ from matplotlib.text import Text
 from ltxbench.report.figures import PHASE_TITLES
 from ltxbench.report.manifest import Sources
 from ltxbench.report.memory_series import MemorySeries
-from ltxbench.report.plots import draw_all, memory, phases, steps, style, tradeoff
+from ltxbench.report.plots import draw_all, memory, phases, rounds, steps, style, tradeoff
 from ltxbench.report.results import Results
 from ltxbench.run.records import CaseRecord, MemoryRecord, Outcome, Phase, PhaseRecord
+from tests.report.rounds import repeated
 from tests.report.runs import BEAVER, GIB, make_matrix, make_record, make_run, many
 
 Words = tuple[list[CaseRecord], dict[str, tuple[Figure, list[Text]]]]
@@ -230,3 +231,22 @@ def test_a_warm_up_is_shaded_over_time_and_part_of_no_bar() -> None:
     records = [record.model_copy(update={"phases": (warm_up, *record.phases)}) for record in records_of(2)]
     memory.draw(records, series_of(records))
     assert phases.draw(records).axes[0].get_xlim()[1] < 5000
+
+
+def test_rounds_have_a_plot_of_their_spread_where_there_are_several(tmp_path: Path) -> None:
+    several = repeated(BEAVER[0], 1, (80.0, 81.0, 84.0))
+    once = make_record(BEAVER[1], 2)
+    run = make_run(make_matrix(BEAVER[:2]))
+    plots = draw_all(Results(run, (several[0], once), rounds=(*several, once)), tmp_path)
+    plot = plots[-1]
+    assert plot.title == "Spread of the rounds"
+    assert plot.caption.endswith("Left out for lack of data: #2.")
+    [row] = json.loads((tmp_path / "rounds.json").read_text())["cases"]
+    assert row["generation_s"] == {"1": 80.0, "2": 81.0, "3": 84.0}
+    alone = draw_all(Results(run, (once,)), tmp_path / "alone", draw=False)
+    assert "Spread of the rounds" not in [plot.title for plot in alone]
+
+
+def test_the_dots_of_a_case_lie_around_its_median() -> None:
+    figure = rounds.draw(records_of(1), {BEAVER[0].name: {1: 9.0, 2: 10.0, 3: 12.0}})
+    assert list(figure.axes[0].lines[-1].get_xdata()) == pytest.approx([-10.0, 0.0, 20.0])

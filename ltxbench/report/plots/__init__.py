@@ -12,7 +12,7 @@ from ltxbench.report.figures import finished
 from ltxbench.report.manifest import Sources
 from ltxbench.report.measured import typical
 from ltxbench.report.page import Plot
-from ltxbench.report.plots import data, memory, phases, steps, style, tradeoff
+from ltxbench.report.plots import data, memory, phases, rounds, steps, style, tradeoff
 from ltxbench.report.results import Results
 from ltxbench.run.records import CaseRecord
 
@@ -31,6 +31,7 @@ def draw_all(results: Results, folder: Path, sources: Sources | None = None, *, 
         series = results.memory.get(record.case.name)
         return series is not None and series.measured
 
+    repeated = rounds.times(results)
     kinds = (
         _Kind("steps", "Step times", steps.has_data, steps.draw, steps.caption, data.steps),
         _Kind("phases", "Where the time goes", phases.has_data, phases.draw, phases.caption, data.phases),
@@ -49,6 +50,14 @@ def draw_all(results: Results, folder: Path, sources: Sources | None = None, *, 
             lambda some: tradeoff.draw([typical(results, record) for record in some]),
             tradeoff.caption,
             lambda some: data.tradeoff([typical(results, record) for record in some]),
+        ),
+        _Kind(
+            "rounds",
+            "Spread of the rounds",
+            lambda record: record.case.name in repeated,
+            lambda some: rounds.draw(some, repeated),
+            rounds.caption,
+            lambda some: data.rounds(some, repeated),
         ),
     )
     folder.mkdir(parents=True, exist_ok=True)

@@ -65,6 +65,13 @@ def tradeoff(records: Sequence[CaseRecord]) -> Rows:
     ]
 
 
+def rounds(records: Sequence[CaseRecord], times_s: Mapping[str, Mapping[int, float]]) -> Rows:
+    return [
+        _row(record, generation_s={str(number): _rounded(value) for number, value in times_s[record.case.name].items()})
+        for record in records
+    ]
+
+
 def _row(record: CaseRecord, **shown: object) -> dict[str, Any]:
     return {"number": record.number, "name": record.case.name, "title": record.case.title, **shown}
 
