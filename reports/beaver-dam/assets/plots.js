@@ -121,6 +121,7 @@
       ast: true, // expressions are interpreted, not evaluated: the page forbids that
       config: config(),
       defaultStyle: false,
+      logLevel: 1, // errors
       mode: "vega-lite",
       renderer: "svg",
       tooltip: { theme: theme.dark() ? "dark" : "light" },
@@ -145,7 +146,7 @@
     const view = drawn.get(key);
     if (!view) return;
     const fresh = rows[key]();
-    for (const [dataset, values] of Object.entries(fresh)) view.change(dataset, window.vega.changeset().remove(() => true).insert(values));
+    for (const [dataset, values] of Object.entries(fresh)) view.data(dataset, values);
     signals(key, view);
     view.resize().runAsync();
   }
