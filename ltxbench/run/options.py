@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ltxbench.errors import UsageError
+from ltxbench.run.limits import PhaseLimits
 from ltxbench.run.records import Phase
-from ltxbench.run.supervisor import PhaseLimits
 
 CASE_LIMIT_S = 12 * 3600.0
 COOLDOWN_CAP_S = 600.0

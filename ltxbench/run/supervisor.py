@@ -7,7 +7,6 @@ import selectors
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Mapping
@@ -15,15 +14,14 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
-from typing import IO
 
 from ltxbench.errors import ResourceError
-from ltxbench.frozen import Frozen
 from ltxbench.run.events import Emit, EventReader, PhaseEnded, PhaseStarted
-from ltxbench.run.files import resource_errors
 from ltxbench.run.interrupts import Interrupts
+from ltxbench.run.limits import Limit, PhaseLimits
 from ltxbench.run.oom_kills import oom_kills
 from ltxbench.run.output import OutputLog
+from ltxbench.run.pipes import Pipes, nameless_file
 from ltxbench.run.records import Phase
 from ltxbench.run.worker import WorkerJob
 
@@ -50,26 +48,6 @@ class Ended:
     """The one that it did not keep."""
     oom_killed: bool = False
     """Meanwhile the kernel ended a process here because memory ran out."""
-
-
-@dataclass(frozen=True)
-class Limit:
-    """How long something may take."""
-
-    seconds: float
-    phase: Phase | None = None
-    """None: the whole job."""
-
-
-class PhaseLimits(Frozen):
-    """How long one stretch of a phase may take, in seconds."""
-
-    every_s: float | None = None
-    """Of any phase that is not named."""
-    named_s: dict[Phase, float] = {}
-
-    def of(self, phase: Phase) -> float | None:
-        return self.named_s.get(phase, self.every_s)
 
 
 def supervise(
@@ -127,12 +105,12 @@ class _Child:
         self._repeat_at_s: float | None = None
         with ExitStack() as stack:
             self._selector = stack.enter_context(selectors.DefaultSelector())
-            pipes = stack.enter_context(_Pipes())
+            pipes = stack.enter_context(Pipes())
             events, events_end = pipes.open()
             printed, printed_end = pipes.open()
             gone, self._gone_end = pipes.open()
             lifeline, _held = pipes.open()
-            stdin = stack.enter_context(_readable(job.model_dump_json().encode()))
+            stdin = stack.enter_context(nameless_file(job.model_dump_json().encode()))
             self._open = {events: self._read_events, printed: self._log.write}
             for descriptor in (events, printed, gone):
                 os.set_blocking(descriptor, False)
@@ -252,40 +230,5 @@ class _Child:
             os.killpg(self._process.pid, number)
 
 
-def _readable(data: bytes) -> IO[bytes]:
-    """A file without a name: a pipe would block where the data is larger than its buffer."""
-    folder = Path(tempfile.gettempdir())
-    with resource_errors(folder), ExitStack() as stack:
-        file = stack.enter_context(tempfile.TemporaryFile())
-        file.write(data)
-        file.seek(0)
-        stack.pop_all()
-    return file
-
-
 def _earliest(*times_s: float | None) -> float | None:
     return min((time_s for time_s in times_s if time_s is not None), default=None)
-
-
-class _Pipes:
-    """Ends of pipes, each closed exactly once: its number may long belong to another file."""
-
-    def __init__(self) -> None:
-        self._open: set[int] = set()
-
-    def open(self) -> tuple[int, int]:
-        """The reading and the writing end."""
-        ends = os.pipe()
-        self._open.update(ends)
-        return ends
-
-    def close(self, descriptor: int) -> None:
-        self._open.remove(descriptor)
-        os.close(descriptor)
-
-    def __enter__(self) -> _Pipes:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        while self._open:
-            os.close(self._open.pop())

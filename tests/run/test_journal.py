@@ -152,8 +152,10 @@ def test_on_a_full_disk_nothing_of_the_line_stays(tmp_path, small_files):
 def test_a_journal_that_is_not_there_or_a_link_is_told(tmp_path):
     assert read(tmp_path / "none").damage == ("the journal is not there",)
     (tmp_path / "j").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(OSError, match="symbolic"):
+    assert read(tmp_path / "j").damage == ("the journal cannot be read (Too many levels of symbolic links)",)
+    with pytest.raises(ResourceError, match="cannot be written"):
         Journal(tmp_path / "j")
+    assert not (tmp_path / "elsewhere").exists()
 
 
 @pytest.mark.parametrize(

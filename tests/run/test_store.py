@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 from datetime import UTC, datetime
+from pathlib import Path
+from stat import S_ISDIR
 
 import pytest
 
@@ -11,6 +14,7 @@ from ltxbench.errors import ResourceError, ResultError
 from ltxbench.matrix.case import Matrix
 from ltxbench.run import store
 from ltxbench.run.files import make_folder, replacing, write_atomically
+from ltxbench.run.journal import Journal, SessionEnded
 from ltxbench.run.records import (
     SCHEMA_VERSION,
     CaseRecord,
@@ -278,3 +282,22 @@ def test_a_matrix_name_that_leads_elsewhere_is_refused(tmp_path, matrix):
 def test_a_folder_that_the_system_refuses_for_any_reason_is_a_resource_error(tmp_path):
     with pytest.raises(ResourceError, match="cannot be written"):
         make_folder(tmp_path / ("n" * 300))
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name_and_the_folder_after(tmp_path, monkeypatch):
+    order = []
+    rename = Path.replace
+    monkeypatch.delattr(fcntl, "F_FULLFSYNC", raising=False)
+    monkeypatch.setattr(os, "fsync", lambda fd: order.append("folder" if S_ISDIR(os.fstat(fd).st_mode) else "file"))
+    monkeypatch.setattr(Path, "replace", lambda path, to: (order.append("name"), rename(path, to)))
+    write_atomically(tmp_path / "a", b"x")
+    assert order == ["file", "name", "folder"]
+
+
+def test_an_entry_of_the_journal_is_on_the_disk_when_it_is_appended(tmp_path, monkeypatch):
+    synced = []
+    with Journal(tmp_path / "journal.jsonl") as journal:
+        monkeypatch.delattr(fcntl, "F_FULLFSYNC", raising=False)
+        monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.fstat(fd).st_size))
+        journal.append(SessionEnded(how="finished"))
+    assert synced == [(tmp_path / "journal.jsonl").stat().st_size]

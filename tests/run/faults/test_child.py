@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
+from ltxbench.run.limits import PhaseLimits
 from ltxbench.run.output import HEAD_BYTES, TAIL_BYTES
 from ltxbench.run.records import Outcome, Phase
 from ltxbench.run.script import CaseScript, Failure, Fault, Script
-from ltxbench.run.supervisor import PhaseLimits
 from tests.run.faults.conftest import finished, none_left, outcomes
 
 PRINTED_BYTES = int(os.environ.get("LTXBENCH_PRINTED_BYTES", str(64 << 20)))

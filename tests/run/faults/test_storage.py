@@ -134,6 +134,15 @@ def test_a_record_of_another_case_in_a_rounds_place_is_not_trusted(done):
     assert ("a", 2) not in trusted(done.path)
 
 
+def test_a_record_that_other_code_made_is_not_trusted(done):
+    record, journal = read_run(done.path)
+    other = record.model_copy(update={"code_sha256": "0" * 64})
+    remains = examine_run(done.path, other, journal)
+    assert remains.complete == ()
+    assert all("was made from another case, code or weights" in note for note in remains.notes)
+    assert len(remains.notes) == 4
+
+
 def test_a_link_out_of_the_run_is_not_followed(done, tmp_path):
     file = done.path / "cases" / "a" / "round-1" / "a.mp4"
     file.rename(tmp_path / "elsewhere.mp4")
