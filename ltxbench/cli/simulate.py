@@ -15,7 +15,7 @@ def simulate(
 ) -> None:
     """Feed scripted step times through records, samples, drift and comparison, and count the answers.
 
-    10,000 pairs with no difference, true shifts of 5%, throttling machines. Takes about three minutes of
+    10,000 pairs with no difference, true shifts of 5%, throttling machines. Takes about four minutes of
     one core. Exit code 7 when a stated rate is not kept.
     """
     import json

@@ -80,6 +80,17 @@ SCENARIOS = (
         "ramp-cases", "two cases of one run, one throttles", 500, 6, within=True, shape=RAMP, at_most=STATED_FALSE
     ),
     Scenario("mild-runs", "two runs, the new one throttles a little", 500, 5, shape=MILD, at_most=STATED_FALSE),
+    # A ramp hides that the code is faster, and never makes it slower.
+    Scenario("ramp-faster", "two runs, 5% faster and throttling", 500, 5, shift=1 / 1.05 - 1, shape=RAMP, at_most=0.0),
+    Scenario(
+        "mild-faster",
+        "two runs, 5% faster and throttling a little",
+        500,
+        5,
+        shift=1 / 1.05 - 1,
+        shape=MILD,
+        at_most=0.0,
+    ),
     # Where it is slow from the first warm step on, nothing tells it from slower code.
     Scenario("throttle-runs", "two runs, the new one is cut off", 500, 5, shape=THROTTLE, at_most=0.10),
     Scenario("aa-days", "two runs 1% apart by themselves", 500, 5, run_sd=0.01, at_most=STATED_FALSE),
