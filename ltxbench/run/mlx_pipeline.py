@@ -213,7 +213,12 @@ def _step(recorder: Recorder, stage: int, sigma: float, forwards: int) -> Abstra
 
 
 def _upscale(
-    job: GenerateJob, source: WeightSource, checkpoint: Checkpoint, latent: mx.array, recorder: Recorder, dtype: mx.Dtype
+    job: GenerateJob,
+    source: WeightSource,
+    checkpoint: Checkpoint,
+    latent: mx.array,
+    recorder: Recorder,
+    dtype: mx.Dtype,
 ) -> mx.array:
     with recorder.phase(Phase.LOAD):
         upsampler = LatentUpsampler.from_checkpoint(source.upscaler(), dtype)
