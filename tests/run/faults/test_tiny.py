@@ -56,7 +56,7 @@ class Tiny:
                 break
         else:
             raise AssertionError("the second case never started")
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not (found := workers(self.folder)):
             assert time.monotonic() < deadline
             time.sleep(0.05)
