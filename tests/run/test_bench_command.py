@@ -154,7 +154,6 @@ def test_an_interrupted_run_is_resumed_as_the_message_says(start, bench, folder)
     _, errors = process.communicate(timeout=60)
     assert "`ltxbench bench ./pair.yaml --resume` goes on" in errors
     assert "measuring the pictures" not in errors
-    assert "measuring the pictures" not in errors
     kept = stored(folder)
     code, _, errors = bench("./pair.yaml", "--no-report", "--resume", script=Script())
     assert code == 0, errors
