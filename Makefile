@@ -85,8 +85,10 @@ microbench: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.microbench.table $(MICROBENCH)
 
 soak: $(VENV)/.installed-dev
-	$(call FAST_BLAS,$(BIN)); export LTXBENCH_SOAK_CASES=$${LTXBENCH_SOAK_CASES:-200}; \
-	  $(BIN)/python -m pytest tests/run/faults $(ARGS) && $(BIN)/python -m pytest --ignore=tests/parity -m slow $(ARGS)
+	$(call FAST_BLAS,$(BIN)); export LTXBENCH_SOAK_CASES=$${LTXBENCH_SOAK_CASES:-200} LTXBENCH_CUT_EVERY=1 \
+	  LTXBENCH_FUZZ_JOURNALS=$(COUNT) LTXBENCH_PRINTED_BYTES=1073741824; \
+	  $(BIN)/python -m pytest tests/run/faults tests/run/test_journal.py $(ARGS) && \
+	  $(BIN)/python -m pytest --ignore=tests/parity -m slow $(ARGS)
 
 # A file written beside a module on its first import would count as a finding.
 fuzz: $(VENV)/.installed-dev
