@@ -7,7 +7,6 @@ import pytest
 
 from ltxbench.errors import ResultError, UsageError
 from ltxbench.quality import measure_run, of_run, read
-from ltxbench.quality import stored as storage
 from ltxbench.quality.records import METRICS_VERSION
 from ltxbench.run import store
 from tests.quality.runs import TWINS, scene, stored
@@ -66,8 +65,8 @@ def test_the_matrix_may_name_the_reference(tmp_path: Path) -> None:
 def test_what_is_stored_and_true_is_not_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = stored(tmp_path, {"plain": scene(), "int8": scene(4)})
     first = measure_run(run)
-    monkeypatch.setattr(storage, "assess", None)
-    monkeypatch.setattr(storage, "compare_cases", None)
+    monkeypatch.setattr("ltxbench.quality.measure.assess", None)
+    monkeypatch.setattr("ltxbench.quality.compare.compare_cases", None)
     told: list[str] = []
     assert measure_run(run, begins=told.append) == first
     assert told == []

@@ -37,10 +37,12 @@ def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         pytest.skip("there is no Chromium here")
-    with api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield running
-        running.close()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("LD_PRELOAD", raising=False)  # the BLAS for MLX, under which Node starts no thread
+        with api.sync_playwright() as playwright:
+            running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+            yield running
+            running.close()
 
 
 @pytest.fixture
