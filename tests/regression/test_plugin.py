@@ -32,7 +32,8 @@ def run_pytest(folder: Path, body: str, *options: str) -> subprocess.CompletedPr
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "ltxbench.pytest_plugin", "-p", "no:cacheprovider", *options],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": here},
+        # Installed or not, the plugin is loaded once.
+        env={**os.environ, "PYTHONPATH": here, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         check=False,
