@@ -24,6 +24,7 @@ from ltxbench.regression.times import (
     confirm,
     confirmed,
     judge,
+    leans,
     machine_explains,
 )
 from ltxbench.regression.verdict import (
@@ -132,7 +133,7 @@ def _compared(
 def _times(material: _Material, again: Again | None) -> tuple[dict[tuple[str, str], MetricVerdict], list[str]]:
     judged = judge(_groups(material, material.new))
     suspected = {key: each.suspicion for key, each in judged.items() if each.suspicion is not None}
-    rerun, controls, notes = _again(material, suspected, again)
+    reruns, controls, notes = _again(material, suspected, again)
     found: dict[tuple[str, str], MetricVerdict] = {}
     for case in material.new.cases:
         for metric in _metrics(case, material):
@@ -141,7 +142,7 @@ def _times(material: _Material, again: Again | None) -> tuple[dict[tuple[str, st
             if key in judged and said.answer is Answer.SAME:
                 said = _tested(said, judged[key])
                 if (suspicion := suspected.get(key)) is not None:
-                    said = _suspected(said, suspicion, case.name, material, rerun, controls)
+                    said = _suspected(said, suspicion, case.name, material, reruns, controls)
             elif said.answer is Answer.SAME:
                 said = _too_few(said, material, case.name, metric)
             found[key] = said
@@ -195,21 +196,46 @@ def _groups(material: _Material, values: Entry) -> list[Group]:
 
 def _again(
     material: _Material, suspected: dict[tuple[str, str], Finding], again: Again | None
-) -> tuple[Entry | None, tuple[str, ...], list[str]]:
-    """Slower and faster alike: an improvement that is none would hide the next regression."""
+) -> tuple[tuple[Entry, ...], tuple[str, ...], list[str]]:
+    """Slower and faster alike: an improvement that is none would hide the next regression. What a rerun leans to without
+    settling it is measured a second time."""
     if not suspected:
-        return None, (), []
+        return (), (), []
     names = list(dict.fromkeys(name for name, _ in suspected))
     free = [case for case in material.new.cases if case.name not in names and material.windows[case.name].entries]
     free.sort(key=lambda case: min(case.levels.get("generation_s", float("inf")), 1e9))
     controls = tuple(case.name for case in free[:CONTROLS] if set(case.outcomes) == {"ok"})
     if again is None:
-        return None, controls, [f"Suspected and not measured again: {', '.join(names)}."]
+        return (), controls, [f"Suspected and not measured again: {', '.join(names)}."]
     entry = again(names, controls)
     if entry is None:
-        return None, controls, [f"Suspected, and could not be measured again: {', '.join(names)}."]
+        return (), controls, [f"Suspected, and could not be measured again: {', '.join(names)}."]
     beside = f", with {', '.join(controls)} in between" if controls else ""
-    return entry, controls, [f"Measured again as {entry.id}: {', '.join(names)}{beside}."]
+    reruns: tuple[Entry, ...] = (entry,)
+    shown = {key: _shown(each, key[0], material, reruns, controls) for key, each in suspected.items()}
+    if any(
+        found is not None and leans(suspected[key], found[0]) and not confirmed(suspected[key], *found)
+        for key, found in shown.items()
+    ) and (second := again(names, controls)):
+        reruns = (entry, second)
+    ids = " and ".join(each.id for each in reruns)
+    return reruns, controls, [f"Measured again as {ids}: {', '.join(names)}{beside}."]
+
+
+def _shown(
+    suspicion: Finding, name: str, material: _Material, reruns: Sequence[Entry], controls: Sequence[str]
+) -> tuple[float, float] | None:
+    """Ratio and p of the reruns together; None where they have no figure."""
+    groups = [
+        group
+        for rerun in reruns
+        for group in _groups(material, rerun)
+        if group.metric == suspicion.metric and name in group.cases
+    ]
+    if not groups:
+        return None
+    alike = [group for group in groups if group.cases == groups[0].cases]
+    return confirm(alike, suspicion, name, controls)
 
 
 def _untested(case: CaseEntry, metric: str, material: _Material) -> MetricVerdict:
@@ -268,7 +294,7 @@ def _suspected(
     suspicion: Finding,
     name: str,
     material: _Material,
-    rerun: Entry | None,
+    reruns: Sequence[Entry],
     controls: tuple[str, ...],
 ) -> MetricVerdict:
     low, high = suspicion.interval
@@ -285,7 +311,7 @@ def _suspected(
     )
     text = _evidence(suspicion)
     changed = Answer.REGRESSED if suspicion.log > 0 else Answer.IMPROVED
-    sides = [material.new] if rerun is None else [material.new, rerun]
+    sides = [material.new, *reruns]
     if suspicion.test is not Test.BESIDE:
         rates = {each.id: each.matmul_flops_per_s for each in material.timed(name, suspicion.metric)}
         slower = [machine_explains(rates, side.matmul_flops_per_s, suspicion.log) for side in sides]
@@ -294,12 +320,12 @@ def _suspected(
         ) is not None and None not in slower:
             text += f"; the machine's own arithmetic was {least:+.1%} slower, too"
             return _answered(said, Answer.INCONCLUSIVE, text)
-    if rerun is None:
+    if not reruns:
         sure = suspicion.p_adjusted <= OVERWHELMING and abs(suspicion.log) > log(1 + 2 * suspicion.threshold)
         if sure:
             return _answered(said, changed, f"{text}; beyond doubt without a rerun")
         return _answered(said, Answer.INCONCLUSIVE, f"{text}; rerun it to know (--rerun)")
-    return _rerun(said, suspicion, name, material, rerun, controls, text, changed)
+    return _rerun(said, suspicion, name, material, reruns, controls, text, changed)
 
 
 def _rerun(
@@ -307,22 +333,20 @@ def _rerun(
     suspicion: Finding,
     name: str,
     material: _Material,
-    rerun: Entry,
+    reruns: Sequence[Entry],
     controls: tuple[str, ...],
     text: str,
     changed: Answer,
 ) -> MetricVerdict:
-    repeated = rerun.by_name.get(name)
-    if repeated is not None and (not repeated.outcomes or set(repeated.outcomes) != {"ok"}):
+    repeated = [each.by_name[name] for each in reruns if name in each.by_name]
+    if any(not each.outcomes or set(each.outcomes) != {"ok"} for each in repeated):
         return _answered(said, Answer.REGRESSED, f"{text}; its rerun did not finish")
-    timed = material.timed(name, suspicion.metric)
-    group = next(
-        (each for each in _groups(material, rerun) if each.metric == suspicion.metric and name in each.cases), None
-    )
-    if group is None or len(timed) < LEAST_RUNS:
+    shown = _shown(suspicion, name, material, reruns, controls)
+    if shown is None:
         return _answered(said, Answer.INCONCLUSIVE, f"{text}; its rerun gave no figure")
-    ratio, p = confirm(group, suspicion, name, controls)
-    told = Rerun(run=rerun.id, controls=controls, ratio=ratio, p=p, confirmed=confirmed(suspicion, ratio, p))
+    ratio, p = shown
+    runs = tuple(each.id for each in reruns)
+    told = Rerun(runs=runs, controls=controls, ratio=ratio, p=p, confirmed=confirmed(suspicion, ratio, p))
     said = said.model_copy(update={"rerun": told})
     if told.confirmed:
         return _answered(said, changed, f"{text}; measured again {_change(ratio)} (p {p:.2g})")

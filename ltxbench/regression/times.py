@@ -10,7 +10,7 @@ from math import exp, log
 import numpy as np
 from scipy.special import stdtrit
 
-from ltxbench.regression.shift import LEAST_RUNS, MEDIAN_VARIANCE, Shift, shift
+from ltxbench.regression.shift import LEAST_RUNS, Shift, shift
 from ltxbench.statistics.correction import holm
 from ltxbench.statistics.values import Floats
 
@@ -21,10 +21,10 @@ AGREES = 0.10
 EVIDENCE = 1e-4
 """The suspicion's p times the rerun's that confirms it: of unchanged code, this is reached by EVIDENCE (1 + ln(ALPHA /
 EVIDENCE)) / 2 of all checks, which is one in 2,500, if the two are independent."""
-SHARED = 0.3
-"""Times that, where it is the whole machine that may have changed: a rerun soon afterwards finds it as it was."""
 OVERWHELMING = 1e-5
 """p after correction that needs no rerun, with a change of twice the threshold."""
+LOOKS = (1, 3, 5)
+"""Latest runs that are tested together."""
 BESIDE = 2
 """Other cases that it takes to tell a case from its machine."""
 TOGETHER = 3
@@ -168,7 +168,7 @@ def _series(group: Group) -> list[tuple[Finding, ...]]:
 def _shifts(values: Floats) -> list[Shift]:
     """Of the latest run, three and five against those before."""
     n = len(values)
-    return [shift(values[: n - k], values[n - k :]) for k in MEDIAN_VARIANCE if n - k >= LEAST_RUNS]
+    return [shift(values[: n - k], values[n - k :]) for k in LOOKS if n - k >= LEAST_RUNS]
 
 
 def _finding(
@@ -206,38 +206,42 @@ def _from_middle(values: Floats) -> Floats:
     return np.asarray(values - np.median(values[:-1], axis=0))
 
 
+def leans(suspicion: Finding, ratio: float) -> bool:
+    """Whether a rerun goes the way of the suspicion, by half of its size or more."""
+    return bool(log(ratio) * np.sign(suspicion.log) >= abs(suspicion.log) / 2)
+
+
 def confirmed(suspicion: Finding, ratio: float, p: float) -> bool:
     """Whether a rerun's ratio and p make a suspicion a fact."""
-    budget = EVIDENCE * (1.0 if suspicion.test is Test.BESIDE else SHARED)
     both = (suspicion.log + log(ratio)) / 2
     return bool(
-        log(ratio) * np.sign(suspicion.log) >= abs(suspicion.log) / 2
+        leans(suspicion, ratio)
         and abs(both) > log(1 + suspicion.threshold)
         and p <= AGREES
-        and suspicion.p_adjusted * p <= budget
+        and suspicion.p_adjusted * p <= EVIDENCE
     )
 
 
-def confirm(group: Group, suspicion: Finding, case: str, controls: Sequence[str]) -> tuple[float, float]:
-    """A rerun's ratio and its p, by the test that suspected the case; `group` holds the rerun's values as new ones.
+def confirm(reruns: Sequence[Group], suspicion: Finding, case: str, controls: Sequence[str]) -> tuple[float, float]:
+    """One or two reruns' ratio and p, by the test that suspected the case; their groups hold their values as new ones.
 
     A suspicion beside the other cases is tested beside the controls alone, which ran in between; one that took several
     runs against the window before them.
     """
+    group, count = reruns[0], len(reruns)
     column = group.cases.index(case)
-    values = np.vstack([group.window[: len(group.window) + 1 - suspicion.k], group.new])
+    values = np.vstack([group.window[: len(group.window) + 1 - suspicion.k], *(each.new for each in reruns)])
     others = [group.cases.index(name) for name in controls if name in group.cases and name != case]
-    pool = values[:-1]
+    pool = values
     if suspicion.test is Test.BESIDE and others:
-        pool = beside(values[:-1])
+        pool = beside(values)
         apart = _from_middle(values)
         values = apart[:, [column]] - np.median(apart[:, others], axis=1, keepdims=True)
     elif suspicion.test is Test.TOGETHER:
-        values = together(values)
-        pool = values[:-1]
+        values = pool = together(values)
     else:
         values = values[:, [column]]
-    found = shift(values[:-1], values[-1:], pool=pool)
+    found = shift(values[:-count], values[-count:], pool=pool[:-count])
     return float(np.exp(found.log[0])), float(found.p[0])
 
 

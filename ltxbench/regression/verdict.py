@@ -40,7 +40,8 @@ def gravest(answers: Iterable[Answer]) -> Answer:
 class Rerun(Frozen):
     """What the repetition of a suspected case showed."""
 
-    run: str
+    runs: tuple[str, ...]
+    """A second one where the first did not settle it."""
     controls: tuple[str, ...]
     """Cases that were not suspected and ran in between."""
     ratio: float

@@ -372,7 +372,7 @@ def test_a_rerun_needs_the_direction_the_size_and_the_evidence_that_the_suspicio
     assert not confirmed(suspicion(), 1.05, 0.11), "too little evidence for both"
     assert not confirmed(suspicion(p_adjusted=1e-9), 1.05, 0.11), "a rerun that shows nothing, whatever came before"
     assert confirmed(suspicion(p_adjusted=1e-9), 1.05, 0.09)
-    assert not confirmed(suspicion(test=Test.TOGETHER), 1.05, 0.09), "the machine may be as it was"
+    assert not confirmed(suspicion(p_adjusted=5e-3), 1.05, 0.09), "too little in both together"
 
 
 def test_a_rerun_after_several_slow_runs_is_held_against_those_before_them() -> None:
@@ -380,4 +380,18 @@ def test_a_rerun_after_several_slow_runs_is_held_against_those_before_them() -> 
     slow = np.vstack([earlier, np.full((4, 4), np.log(106.0))])
     group = Group("generation_s", NAMES, slow, np.full(4, np.log(106.0)), (0.03,) * 4)
     of_five = suspicion(test=Test.TOGETHER, case=None, k=5)
-    assert confirm(group, of_five, "one", ())[1] < confirm(group, suspicion(test=Test.TOGETHER), "one", ())[1] / 10
+    assert confirm([group], of_five, "one", ())[1] < confirm([group], suspicion(test=Test.TOGETHER), "one", ())[1] / 10
+
+
+def test_a_rerun_that_leaves_it_open_is_repeated_once_and_counts_with_the_second() -> None:
+    asked: list[int] = []
+
+    def again(names: Sequence[str], controls: Sequence[str]) -> Entry:
+        asked.append(1)
+        time_s = (103.0, 106.5)[len(asked) - 1]
+        return entry(900 + len(asked), [case(name, time_s if name == "one" else 100.0) for name in (*names, *controls)])
+
+    found = metric(check(window(20), now({"one": 105.5}), again=again), "one")
+    assert len(asked) == 2
+    assert found.rerun.runs == ("run-901", "run-902")
+    assert found.rerun.ratio == pytest.approx(1.047, abs=0.01)
