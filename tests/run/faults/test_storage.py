@@ -62,7 +62,7 @@ def test_a_run_cut_off_at_any_byte_of_any_file_keeps_the_rest_and_trusts_nothing
         file = path / name
         own = next((key for key in everything if f"cases/{key[0]}/round-{key[1]}/" in name), None)
         vouched = name.endswith("files.json") or own is None  # the journal says the same, and the other way round
-        for size in places(len(data)):
+        for size in places(len(data)) if data else ():  # nothing can be cut off an empty file
             os.truncate(file, size)
             kept = trusted(path)
             expected = everything if vouched else {key: value for key, value in everything.items() if key != own}
@@ -147,7 +147,8 @@ def test_a_link_out_of_the_run_is_not_followed(done, tmp_path):
     file = done.path / "cases" / "a" / "round-1" / "a.mp4"
     file.rename(tmp_path / "elsewhere.mp4")
     file.symlink_to(tmp_path / "elsewhere.mp4")
-    assert ("a", 1) not in trusted(done.path)
+    with pytest.raises(ResultError, match="is a link"):
+        trusted(done.path)
 
 
 def test_a_full_disk_keeps_what_was_finished_and_resume_does_the_rest(bench):
