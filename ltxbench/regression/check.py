@@ -197,8 +197,8 @@ def _groups(material: _Material, values: Entry) -> list[Group]:
 def _again(
     material: _Material, suspected: dict[tuple[str, str], Finding], again: Again | None
 ) -> tuple[tuple[Entry, ...], tuple[str, ...], list[str]]:
-    """Slower and faster alike: an improvement that is none would hide the next regression. What a rerun leans to without
-    settling it is measured a second time."""
+    """Slower and faster alike: an improvement that is none would hide the next regression. What a rerun leans to
+    without settling it is measured a second time."""
     if not suspected:
         return (), (), []
     names = list(dict.fromkeys(name for name, _ in suspected))
@@ -312,7 +312,8 @@ def _suspected(
     text = _evidence(suspicion)
     changed = Answer.REGRESSED if suspicion.log > 0 else Answer.IMPROVED
     sides = [material.new, *reruns]
-    if suspicion.test is not Test.BESIDE:
+    by_itself = bool(reruns) and all(len(each.cases) == 1 for each in reruns)
+    if suspicion.test is not Test.BESIDE or by_itself:
         rates = {each.id: each.matmul_flops_per_s for each in material.timed(name, suspicion.metric)}
         slower = [machine_explains(rates, side.matmul_flops_per_s, suspicion.log) for side in sides]
         if (

@@ -225,13 +225,15 @@ def confirmed(suspicion: Finding, ratio: float, p: float) -> bool:
 def confirm(reruns: Sequence[Group], suspicion: Finding, case: str, controls: Sequence[str]) -> tuple[float, float]:
     """One or two reruns' ratio and p, by the test that suspected the case; their groups hold their values as new ones.
 
-    A suspicion beside the other cases is tested beside the controls alone, which ran in between; one that took several
+    A suspicion beside the other cases is tested beside the controls, which ran in between; one that took several
     runs against the window before them.
     """
     group, count = reruns[0], len(reruns)
     column = group.cases.index(case)
     values = np.vstack([group.window[: len(group.window) + 1 - suspicion.k], *(each.new for each in reruns)])
-    others = [group.cases.index(name) for name in controls if name in group.cases and name != case]
+    rest = [index for index in range(len(group.cases)) if index != column]
+    # Where every case is suspected of something, the others still show what the machine did.
+    others = [index for index in rest if group.cases[index] in controls] or rest
     pool = values
     if suspicion.test is Test.BESIDE and others:
         pool = beside(values)

@@ -388,10 +388,24 @@ def test_a_rerun_that_leaves_it_open_is_repeated_once_and_counts_with_the_second
 
     def again(names: Sequence[str], controls: Sequence[str]) -> Entry:
         asked.append(1)
-        time_s = (103.0, 106.5)[len(asked) - 1]
+        time_s = (103.4, 106.5)[len(asked) - 1]
         return entry(900 + len(asked), [case(name, time_s if name == "one" else 100.0) for name in (*names, *controls)])
 
-    found = metric(check(window(20), now({"one": 105.5}), again=again), "one")
+    found = metric(check(window(20, sd=0.018), now({"one": 106.5}), again=again), "one")
     assert len(asked) == 2
     assert found.rerun.runs == ("run-901", "run-902")
-    assert found.rerun.ratio == pytest.approx(1.047, abs=0.01)
+    assert found.rerun.ratio == pytest.approx(1.05, abs=0.01)
+
+
+def test_a_machine_that_is_slow_in_the_rerun_confirms_nothing_about_one_case_of_it() -> None:
+    """Every case was suspected, so that there is no control: the others of the rerun are what it stands beside."""
+    times = {**dict.fromkeys(NAMES, 110.0), "one": 140.0}
+    _, again = repeat(dict.fromkeys(NAMES, 118.0))
+    earlier = [each.model_copy(update={"matmul_flops_per_s": 1e13}) for each in window(30)]
+
+    def slow_again(names: Sequence[str], controls: Sequence[str]) -> Entry:
+        return again(names, controls).model_copy(update={"matmul_flops_per_s": 0.9e13})
+
+    found = check(earlier, now(times, matmul_flops_per_s=0.9e13), again=slow_again)
+    assert metric(found, "one").test == "beside the other cases"
+    assert metric(found, "one").answer is Answer.INCONCLUSIVE
