@@ -37,6 +37,7 @@ from ltxbench.regression.verdict import (
     gravest,
 )
 from ltxbench.regression.windows import RUNS, Window, vanished, window
+from ltxbench.statistics.values import Floats
 
 CONTROLS = 3
 Again = Callable[[Sequence[str], Sequence[str]], Entry | None]
@@ -189,9 +190,15 @@ def _groups(material: _Material, values: Entry) -> list[Group]:
                 window=np.log(np.array(rows)),
                 new=np.log(np.array([values.by_name[name].levels[metric] for name in names])),
                 thresholds=tuple(limit for limit in limits if limit is not None),
+                rates=_log_rates((*entries, values)),
             )
         )
     return groups
+
+
+def _log_rates(entries: Sequence[Entry]) -> Floats | None:
+    known = [each.matmul_flops_per_s for each in entries]
+    return None if None in known else np.log(np.array(known, dtype=np.float64))
 
 
 def _again(

@@ -10,7 +10,7 @@ from math import exp, log
 import numpy as np
 from scipy.special import stdtrit
 
-from ltxbench.regression.shift import LEAST_RUNS, Shift, shift
+from ltxbench.regression.shift import LEAST_RUNS, TRIMMED, Shift, shift
 from ltxbench.statistics.correction import holm
 from ltxbench.statistics.values import Floats
 
@@ -27,6 +27,8 @@ LOOKS = (1, 3, 5)
 """Latest runs that are tested together."""
 BESIDE = 2
 """Other cases that it takes to tell a case from its machine."""
+LEAST_RATES = 10
+"""Runs from which on the window shows how its times follow the machine's own rate of arithmetic."""
 TOGETHER = 3
 """Cases that it takes to tell what all have in common."""
 CONFIDENCE = 0.95
@@ -51,6 +53,8 @@ class Group:
     new: Floats
     """[cases]"""
     thresholds: tuple[float, ...]
+    rates: Floats | None = None
+    """[runs + 1] logarithms of the machine's rate of matrix products, the new run's last; None where one is missing."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +160,7 @@ def _series(group: Group) -> list[tuple[Finding, ...]]:
     if len(group.cases) > BESIDE:
         kinds.append(([(case, Test.BESIDE, limit) for case, _, limit in columns], beside(values)))
     if len(group.cases) >= TOGETHER:
-        kinds.append(([(None, Test.TOGETHER, min(group.thresholds))], together(values)))
+        kinds.append(([(None, Test.TOGETHER, min(group.thresholds))], together(values, group.rates)))
     found: list[tuple[Finding, ...]] = []
     for names, block in kinds:
         shifts = _shifts(block)
@@ -196,9 +200,22 @@ def beside(values: Floats) -> Floats:
     return np.asarray(apart - np.stack(list(rest), axis=1))
 
 
-def together(values: Floats) -> Floats:
-    """[runs, 1]: the median over the cases of how far each is from its own middle."""
-    return np.median(_from_middle(values), axis=1, keepdims=True)
+def together(values: Floats, rates: Floats | None = None) -> Floats:
+    """[runs, 1]: the median over the cases of how far each is from its own middle.
+
+    Without what the machine's `rates` [runs] tell of it: the part that the earlier runs' times followed them by.
+    """
+    shared = np.median(_from_middle(values), axis=1)
+    if rates is not None and len(rates) > LEAST_RATES:
+        shared = shared - _follows(shared[:-1], rates[:-1]) * (rates - np.median(rates[:-1]))
+    return np.asarray(shared[:, None])
+
+
+def _follows(times: Floats, rates: Floats) -> float:
+    """Slope of logarithms, from -1 (as fast as the machine) to 0, outer values pulled in."""
+    x, y = (np.clip(each, *np.quantile(each, (TRIMMED, 1 - TRIMMED))) for each in (rates, times))
+    spread = float(np.square(x - x.mean()).sum())
+    return float(np.clip(np.sum((x - x.mean()) * y) / spread, -1, 0)) if spread > 0 else 0.0
 
 
 def _from_middle(values: Floats) -> Floats:
@@ -240,11 +257,19 @@ def confirm(reruns: Sequence[Group], suspicion: Finding, case: str, controls: Se
         apart = _from_middle(values)
         values = apart[:, [column]] - np.median(apart[:, others], axis=1, keepdims=True)
     elif suspicion.test is Test.TOGETHER:
-        values = pool = together(values)
+        values = pool = together(values, _rates(reruns, suspicion.k))
     else:
         values = values[:, [column]]
     found = shift(values[:-count], values[-count:], pool=pool[:-count])
     return float(np.exp(found.log[0])), float(found.p[0])
+
+
+def _rates(reruns: Sequence[Group], k: int) -> Floats | None:
+    """Of the runs before the suspected ones, and of the reruns."""
+    known = [each.rates for each in reruns if each.rates is not None]
+    if len(known) < len(reruns):
+        return None
+    return np.concatenate([known[0][: len(known[0]) - k], [each[-1] for each in known]])
 
 
 def machine_explains(rates: Mapping[str, float | None], new: float | None, moved: float) -> float | None:

@@ -8,7 +8,8 @@ import pytest
 from ltxbench.matrix.gate import CaseGate, Gate, Thresholds
 from ltxbench.regression.check import check
 from ltxbench.regression.entry import Entry
-from ltxbench.regression.times import Finding, Group, Test, confirm, confirmed
+from ltxbench.regression.shift import shift
+from ltxbench.regression.times import Finding, Group, Test, confirm, confirmed, together
 from ltxbench.regression.verdict import Answer, MetricVerdict, Verdict
 from tests.regression.runs import CONDITIONS, MAC, NAMES, case, entry, now, window
 
@@ -409,3 +410,25 @@ def test_a_machine_that_is_slow_in_the_rerun_confirms_nothing_about_one_case_of_
     found = check(earlier, now(times, matmul_flops_per_s=0.9e13), again=slow_again)
     assert metric(found, "one").test == "beside the other cases"
     assert metric(found, "one").answer is Answer.INCONCLUSIVE
+
+
+def test_what_all_cases_share_is_held_against_what_the_machine_did_to_its_own_arithmetic() -> None:
+    """Times that always followed the machine's rate say more than they did without it."""
+    draw = np.random.Generator(np.random.Philox(key=1))
+    machine, own = 0.03 * draw.standard_normal(31), 0.004 * draw.standard_normal((31, 4))
+    machine[-1] = 0.0
+    values = np.log(100.0) + machine[:, None] + own
+    values[-1] = np.log(106.0)
+    plain, known = together(values), together(values, -machine)
+    assert shift(plain[:-1], plain[-1:]).p[0] > 0.05
+    assert shift(known[:-1], known[-1:]).p[0] < 1e-6
+    unrelated = together(values, draw.standard_normal(31))
+    assert unrelated == pytest.approx(plain, abs=0.015)
+
+
+def test_a_rate_that_is_not_known_of_every_run_is_left_alone() -> None:
+    some = [
+        each.model_copy(update={"matmul_flops_per_s": 1e13} if index % 2 else {})
+        for index, each in enumerate(window(20))
+    ]
+    assert metric(check(some, now(), again=None), "one").answer in (Answer.SAME, Answer.INCONCLUSIVE)
