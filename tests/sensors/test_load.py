@@ -25,11 +25,12 @@ def test_another_process_is_named(monkeypatch):
     spin = subprocess.Popen([sys.executable, "-c", SPIN])
     try:
         monkeypatch.setattr("ltxbench.sensors.load.own_processes", lambda: frozenset())
-        load = read_load(0.4)
+        # On a busy machine it takes a while until the process has started and gets its share.
+        named = any(read_load(0.4).heavy for _ in range(20))
     finally:
         spin.kill()
         spin.wait()
-    assert load.heavy
+    assert named
 
 
 def test_children_are_this_program_s_own():
