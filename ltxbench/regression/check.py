@@ -134,7 +134,7 @@ def _compared(
 def _times(material: _Material, again: Again | None) -> tuple[dict[tuple[str, str], MetricVerdict], list[str]]:
     judged = judge(_groups(material, material.new))
     suspected = {key: each.suspicion for key, each in judged.items() if each.suspicion is not None}
-    reruns, controls, notes = _again(material, judged, again)
+    reruns, controls, notes = _again(material, suspected, again)
     found: dict[tuple[str, str], MetricVerdict] = {}
     for case in material.new.cases:
         for metric in _metrics(case, material):
@@ -202,15 +202,16 @@ def _log_rates(entries: Sequence[Entry]) -> Floats | None:
 
 
 def _again(
-    material: _Material, judged: dict[tuple[str, str], Judged], again: Again | None
+    material: _Material, suspected: dict[tuple[str, str], Finding], again: Again | None
 ) -> tuple[tuple[Entry, ...], tuple[str, ...], list[str]]:
     """Slower and faster alike: an improvement that is none would hide the next regression. What a rerun leans to
     without settling it is measured a second time."""
-    suspected = {key: each.suspicion for key, each in judged.items() if each.suspicion is not None}
     if not suspected:
         return (), (), []
     names = list(dict.fromkeys(name for name, _ in suspected))
-    controls = _controls(material, names, judged, metric=next(metric for _, metric in suspected))
+    free = [case for case in material.new.cases if case.name not in names and material.windows[case.name].entries]
+    free.sort(key=lambda case: min(case.levels.get("generation_s", float("inf")), 1e9))
+    controls = tuple(case.name for case in free[:CONTROLS] if set(case.outcomes) == {"ok"})
     if again is None:
         return (), controls, [f"Suspected and not measured again: {', '.join(names)}."]
     entry = again(names, controls)
@@ -226,20 +227,6 @@ def _again(
         reruns = (entry, second)
     ids = " and ".join(each.id for each in reruns)
     return reruns, controls, [f"Measured again as {ids}: {', '.join(names)}{beside}."]
-
-
-def _controls(
-    material: _Material, suspected: Sequence[str], judged: dict[tuple[str, str], Judged], metric: str
-) -> tuple[str, ...]:
-    """The cases that are nearest to what most did: one that is slower itself, if not by enough, would hide the step."""
-    moved = {name: each.alone[0].log for (name, which), each in judged.items() if which == metric}
-    middle = median(moved.values()) if moved else 0.0
-    free = [
-        case.name
-        for case in material.new.cases
-        if case.name not in suspected and case.name in moved and set(case.outcomes) == {"ok"}
-    ]
-    return tuple(sorted(free, key=lambda name: abs(moved[name] - middle))[:CONTROLS])
 
 
 def _shown(
