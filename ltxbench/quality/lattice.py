@@ -23,7 +23,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy import fft, ndimage
-from scipy.signal import windows
 
 from ltxbench.quality.luma import Plane
 
@@ -111,6 +110,8 @@ def _counts(peak: Peak, tile_px: float) -> bool:
 
 def _weighted_residuals(planes: Plane) -> tuple[Plane, Plane]:
     """weight * residual and weight, [F,H,W] each."""
+    from scipy.signal import windows  # as in mesh
+
     _, height, width = planes.shape
     window = np.outer(windows.tukey(height, 0.5), windows.tukey(width, 0.5)).astype(np.float32)
     residual = planes - ndimage.gaussian_filter(planes, (0, HIGH_PASS_PX, HIGH_PASS_PX), truncate=3)

@@ -13,7 +13,6 @@ import math
 import numpy as np
 import numpy.typing as npt
 from scipy import fft, ndimage
-from scipy.signal import windows
 
 from ltxbench.quality.luma import Plane
 
@@ -49,6 +48,8 @@ def _power_spectra(plane: Plane) -> npt.NDArray[np.float32]:
     """Of every window that shows something, [N, WINDOW_PX, WINDOW_PX // 2 + 1]; white noise of 1 has 1 in every bin."""
     if min(plane.shape) < WINDOW_PX:
         return np.empty((0, WINDOW_PX, WINDOW_PX // 2 + 1), np.float32)
+    from scipy.signal import windows  # half a second to import, and a report that only reads scores needs none
+
     hann = windows.hann(WINDOW_PX, sym=False).astype(np.float32)
     taper = np.outer(hann, hann)
     cells = np.lib.stride_tricks.sliding_window_view(plane, (WINDOW_PX, WINDOW_PX))[::STRIDE_PX, ::STRIDE_PX]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 
 from ltxbench.matrix import twin
+from ltxbench.matrix.case import Case, Quantization
 from ltxbench.report import format as fmt
 from ltxbench.report.badges import badge, closed, doubts
 from ltxbench.report.figures import finished
@@ -32,9 +33,18 @@ def twins(results: Results) -> tuple[CaseComparison, ...]:
 
 def _twins(results: Results) -> tuple[CaseComparison, ...]:
     done = {record.case.name: record for record in results.records if finished(record)}
-    others = {name: twin(record.case, results.run.matrix.cases) for name, record in done.items()}
+    alike: dict[Hashable, list[Case]] = {}
+    for case in results.run.matrix.cases:
+        if case.quantization is Quantization.BF16:
+            alike.setdefault(_shape(case), []).append(case)
+    others = {name: twin(record.case, alike.get(_shape(record.case), ())) for name, record in done.items()}
     pairs = [(other.name, name) for name, other in others.items() if other is not None and other.name in done]
     return compare_pairs(results.stored, pairs, verdict=results.verdict) if pairs else ()
+
+
+def _shape(case: Case) -> Hashable:
+    """The same for twins, and seldom for others: not every pair of a thousand cases is compared in full."""
+    return case.model, case.steps, case.guidance, case.width, case.height, case.frames, case.seed
 
 
 def _written(results: Results, old: CaseRecord, new: CaseRecord, found: CaseComparison) -> TwinComparison:

@@ -41,9 +41,11 @@ def _stage(stage: Stage, taken: tuple[StepRecord, ...]) -> list[str]:
     title = f"Stage {stage.index}: {stage.width}x{stage.height}, {fmt.plural(len(taken), 'step')}, {forwards} a step"
     if len(taken) < stage.steps:
         title += f" ({stage.steps} asked for)"
-    width = max(len(fmt.seconds(step.step_s)) for step in taken)
+    times = [fmt.seconds(step.step_s) for step in taken]
+    width = max(map(len, times))
     entries = [
-        f"Step {step.index:>2}  σ {fmt.sigma(step.sigma)}  {fmt.seconds(step.step_s):>{width}}" for step in taken
+        f"Step {step.index:>2}  σ {fmt.sigma(step.sigma)}  {time:>{width}}"
+        for step, time in zip(taken, times, strict=True)
     ]
     columns = 1 if len(entries) <= ONE_COLUMN else COLUMNS
     depth = -(-len(entries) // columns)

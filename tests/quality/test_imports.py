@@ -18,3 +18,9 @@ def test_what_only_reads_records_imports_nothing_that_measures(module: str, abse
     code = f"import sys, {module}; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
     assert not {name.partition(".")[0] for name in loaded} & absent
+
+
+def test_what_measures_lattices_is_imported_without_the_windows_that_measuring_takes() -> None:
+    code = "import sys, ltxbench.quality.artifacts; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert "scipy.signal" not in loaded

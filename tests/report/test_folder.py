@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import json
 import time
 from pathlib import Path
@@ -172,6 +173,18 @@ def test_a_run_without_samples_videos_or_success_still_makes_a_page(tmp_path: Pa
 def test_a_run_of_nothing_makes_a_page(tmp_path: Path) -> None:
     page = write(store_run(tmp_path, [], make_matrix(BEAVER[:1])), tmp_path / "report").read_text()
     assert "not&nbsp;run" in page
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_garbage_is_collected_after_a_page_as_before_it(tmp_path: Path, collecting: bool) -> None:
+    run = store_run(tmp_path, [make_record(BEAVER[0], 1)], make_matrix(BEAVER[:1]), memory=False)
+    before = gc.isenabled()
+    try:
+        gc.enable() if collecting else gc.disable()
+        write(run, tmp_path / "report")
+        assert gc.isenabled() is collecting
+    finally:
+        gc.enable() if before else gc.disable()
 
 
 def test_a_thousand_cases_make_a_page(tmp_path: Path) -> None:
