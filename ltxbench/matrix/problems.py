@@ -63,8 +63,12 @@ class Problems:
 def quoted(text: str) -> str:
     """The text as a message may show it: short, on one line, nothing a terminal would act on."""
     short = text if len(text) <= MAX_QUOTED else text[: MAX_QUOTED - 1] + "…"
-    plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in short)
-    return f"`{plain}`"
+    return f"`{printable(short)}`"
+
+
+def printable(text: str) -> str:
+    """The text with escapes in place of what a terminal would act on."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ltxbench.errors import Busy
+from ltxbench.matrix.problems import printable
 from ltxbench.run.files import make_folder, resource_errors
 from ltxbench.weights.cache import cache_folder
 
@@ -59,6 +60,6 @@ def machine_lock(
 def _holder(descriptor: int) -> str:
     try:
         told = json.loads(os.pread(descriptor, 4096, 0))
-        return f"process {int(told['pid'])}, {told['purpose']}"
-    except (ValueError, KeyError, TypeError):
+        return f"process {int(told['pid'])}, {printable(str(told['purpose']))}"
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):  # anybody may have written there
         return "its process is unknown"

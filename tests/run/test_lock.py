@@ -66,6 +66,22 @@ def test_waiting_tells_for_whom_and_goes_on_when_it_is_free(path, hold):
         assert waited_for == [f"process {holder.pid}, matrix first"]
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('{"pid": Infinity, "purpose": "x"}', "its process is unknown"),
+        ("[" * 4096, "its process is unknown"),
+        ('{"pid": 7, "purpose": "a\\u001b[31mb\\u202e"}', r"process 7, a\x1b[31mb\u202e"),
+    ],
+)
+def test_whatever_is_written_in_a_held_lock_the_second_gets_one_message_that_steers_no_terminal(path, text, told):
+    with machine_lock("first", path=path):
+        path.write_text(text)
+        with pytest.raises(Busy) as caught, machine_lock("second", path=path):
+            pytest.fail("two at once")
+    assert caught.value.message == f"another benchmark is running on this machine: {told}"
+
+
 def test_it_can_be_taken_again_and_an_unreadable_file_does_no_harm(path):
     for text in (b"", b"\xff{", b"[]"):
         with machine_lock("first", path=path), pytest.raises(Busy), machine_lock("second", path=path):
