@@ -57,13 +57,18 @@ def find_run(root: Path, matrix_name: str, which: str) -> Path:
 def read_run(path: Path) -> tuple[RunRecord, Contents]:
     """A run's record and its journal. The journal's copy of the record counts first: it carries a checksum.
 
-    Raises ResultError when neither can be read, and for a run that holds a link.
+    Raises ResultError when neither can be read, for a run of a newer schema, and for one that holds a link.
     """
     store.refuse_links(path)
     journal = read(path / store.JOURNAL_FILE)
     record = stated_run(journal.entries)
-    if record is None:
-        record = store.read_record(path / store.RUN_FILE, path, RunRecord)
+    try:
+        written = store.read_record(path / store.RUN_FILE, path, RunRecord)
+    except ResultError as error:
+        if record is None or isinstance(error, store.NewerSchema):
+            raise
+    else:
+        record = record or written
     if record.imported is not None:
         raise UsageError(f"{path}: was imported and cannot be resumed")
     _check_plan(path, record)

@@ -47,6 +47,10 @@ MOST_SHOWN = 60
 Record = TypeVar("Record", RunRecord, CaseRecord)
 
 
+class NewerSchema(ResultError):
+    """A record that a later version wrote: whole, and not to be replaced."""
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """A run as it is stored. `records` are the rounds that have ended, by case in the matrix's order, then by round."""
@@ -332,7 +336,7 @@ def read_record(path: Path, run: Path, kind: type[Record]) -> Record:
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise ResultError(f"{path}: not a record of ltxbench (no schema_version)")
     if version > SCHEMA_VERSION:
-        raise ResultError(
+        raise NewerSchema(
             f"{path}: written with schema {version}, this version reads up to {SCHEMA_VERSION}",
             hint="Update ltxbench.",
         )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
 
 from ltxbench.errors import ResultError, UsageError
 from ltxbench.run import identity, runner
+from ltxbench.run.records import SCHEMA_VERSION
 from ltxbench.run.script import CaseScript, Failure, Fault, Script
 from tests.run.faults.conftest import Bench, all_files, finished, outcomes, two_cases
 
@@ -127,6 +129,16 @@ def test_other_cases_than_the_runs_own_are_refused(half, monkeypatch):
     monkeypatch.setattr(half, "work", other)
     with pytest.raises(UsageError, match="the run is of the cases a, b, asked for are a"):
         half.resume()
+
+
+def test_a_run_that_a_later_version_took_up_is_refused_and_stays_as_it_is(half):
+    file = half.path / "run.json"
+    stored = json.loads(file.read_text())
+    file.write_text(json.dumps({**stored, "schema_version": SCHEMA_VERSION + 1, "new_field": 1}))
+    before = all_files(half.path)
+    with pytest.raises(ResultError, match=f"written with schema {SCHEMA_VERSION + 1}"):
+        half.resume()
+    assert all_files(half.path) == before
 
 
 def test_there_is_nothing_to_resume_where_there_is_no_run(bench):
