@@ -187,11 +187,11 @@ class Journal:
                 rest = memoryview(line)
                 while rest:
                     rest = rest[os.write(self._descriptor, rest) :]
+                self._lines += 1  # before the sync, during which Ctrl-C may come
             except OSError:
                 os.ftruncate(self._descriptor, size)
                 raise
             sync_descriptor(self._descriptor)
-        self._lines += 1
 
     def close(self) -> None:
         os.close(self._descriptor)

@@ -138,6 +138,20 @@ def test_every_entry_is_on_the_disk_when_append_returns(tmp_path, monkeypatch):
     assert synced == [len(encode(SESSION, 1)), len(encode(SESSION, 1) + encode(DONE, 2))]
 
 
+def test_ctrl_c_while_a_line_goes_to_the_disk_leaves_no_number_twice(tmp_path, monkeypatch):
+    def interrupted(_descriptor):
+        raise KeyboardInterrupt
+
+    with Journal(tmp_path / "j") as journal:
+        with monkeypatch.context() as patch:
+            patch.setattr("ltxbench.run.journal.sync_descriptor", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                journal.append(SESSION)
+        journal.append(DONE)
+    assert read(tmp_path / "j").entries == (SESSION, DONE)
+    assert read(tmp_path / "j").damage == ()
+
+
 def test_on_a_full_disk_nothing_of_the_line_stays(tmp_path, small_files):
     path = tmp_path / "j"
     with Journal(path) as journal:
