@@ -13,6 +13,8 @@ import os
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
+from operator import mul
 from pathlib import Path
 from typing import BinaryIO
 
@@ -177,7 +179,8 @@ def _misshapen(entries: Mapping[str, object]) -> str | None:
         shape = entry.get("shape") if name != "__metadata__" and isinstance(entry, dict) else []
         if not isinstance(shape, list) or not all(type(axis) is int and axis >= 0 for axis in shape):
             return f"tensor {quoted(name)} has no shape of whole numbers"
-        if math.prod(shape) >= 2**64:
+        # As the package multiplies, also where an axis is 0; and no further, as millions of axes would take hours.
+        if any(count >= 2**64 for count in accumulate(shape, mul)):
             return f"tensor {quoted(name)} has a shape of more elements than 64 bits count: {_shown(shape)}"
         if name == "__metadata__" or not isinstance(entry, dict):
             continue

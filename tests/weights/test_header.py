@@ -56,6 +56,8 @@ def test_a_good_header_is_read_in_the_order_of_its_data(tmp_path: Path) -> None:
         (with_header(changed(data_offsets=[8, -1])), "`b` has no data_offsets of two whole numbers"),
         (with_header(changed(data_offsets=[16, 8])), "`b` ends before it starts: 16 to 8"),
         (with_header(changed(shape=[2**62, 2**62]), bytes(16)), "`b` has a shape of more elements than 64 bits"),
+        (with_header(changed(shape=[2**63, 2, 0]), bytes(16)), "`b` has a shape of more elements than 64 bits"),
+        (with_header(changed(shape=[2**63] * 200_000), bytes(16)), "`b` has a shape of more elements than 64 bits"),
         (with_header(changed(shape=[2.0]), bytes(16)), "`b` has no shape of whole numbers"),
         (with_header(changed(shape=[2, 3]), bytes(16)), "`b` is BF16 `[2, 3]` in 8 bytes, which does not add up"),
         (with_header(changed(dtype="PICKLE"), bytes(16)), "`b` is of type `PICKLE`, which safetensors does not know"),
