@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ltxbench.errors import WeightsError
+from ltxbench.errors import ResourceError, WeightsError
 from ltxbench.matrix.case import Case, ExtraLora, LoraUse, Model
 from ltxbench.weights import hub_cache, notes
 from ltxbench.weights.cache import cache_folder
@@ -160,6 +160,15 @@ def test_the_cache_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_
     assert cache_folder() == tmp_path / "xdg" / "ltxbench"
     monkeypatch.setattr("sys.platform", "darwin")
     assert cache_folder() == tmp_path / "Library" / "Caches" / "ltxbench"
+
+
+def test_a_user_without_a_home_is_told_which_variable_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LTXBENCH_CACHE", "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)  # what it gives where nobody knows the home
+    with pytest.raises(ResourceError, match="no home") as caught:
+        cache_folder()
+    assert "LTXBENCH_CACHE" in str(caught.value.hint)
 
 
 def test_a_missing_lora_is_told_before_anything_runs(tmp_path: Path, tiny: WeightFiles) -> None:
