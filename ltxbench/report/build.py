@@ -37,6 +37,7 @@ from ltxbench.report.page import (
 from ltxbench.report.profile import profile
 from ltxbench.report.quality import comparison_definitions, comparisons, quality, quality_definitions
 from ltxbench.report.quality import findings as found_in
+from ltxbench.report.questions import questions, unasked
 from ltxbench.report.recommend import recommendation
 from ltxbench.report.results import Results
 from ltxbench.report.tables import WARNED, anchor, performance, performance_definitions, resolution
@@ -82,6 +83,8 @@ def build(
         performance_definitions=performance_definitions(results),
         remarks=_remarks(results),
         recommendation=results.once("recommendation", lambda: recommendation(results)),
+        questions=questions(results),
+        unasked=unasked(results),
         caveat=_caveat(results),
         hardware=hardware(results),
         times=times(results),

@@ -58,6 +58,14 @@ class Remark:
 
 
 @dataclass(frozen=True)
+class Question:
+    lead: str
+    answer: str
+    """In a word or two."""
+    text: str
+
+
+@dataclass(frozen=True)
 class Still:
     frame: int
     path: str
@@ -216,6 +224,9 @@ class Page:
     performance_definitions: tuple[Definition, ...]
     remarks: tuple[Remark, ...]
     recommendation: tuple[Remark, ...]
+    questions: tuple[Question, ...]
+    """Is a quantized case faster than its bf16 twin?"""
+    unasked: str | None
     caveat: str
     hardware: str
     times: Table

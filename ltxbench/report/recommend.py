@@ -45,10 +45,10 @@ def recommendation(results: Results) -> tuple[Remark, ...]:
         if FASTEST in leads:
             text += _beside_the_next(results, chosen, candidates) + _doubts(results, chosen)
         best_remarks.append(Remark(_sentence_case(fmt.listed(leads)), text))
-    return (*best_remarks, *_within_memory(candidates), *remarks)
+    return (*best_remarks, *_within_memory(results, candidates), *remarks)
 
 
-def _within_memory(candidates: Sequence[Measured]) -> list[Remark]:
+def _within_memory(results: Results, candidates: Sequence[Measured]) -> list[Remark]:
     """The fastest case whose peak stays within each limit; limits of one answer are named together."""
     known = [
         (peak, time_s, case)
@@ -58,13 +58,16 @@ def _within_memory(candidates: Sequence[Measured]) -> list[Remark]:
     if not known:
         return []
     found: dict[str, list[int]] = {}
+    named: dict[int, Measured] = {}
     for limit in MEMORY_GIB:
         fitting = [(time_s, case) for peak, time_s, case in known if peak <= limit * fmt.GIB]
         best = _best([case for _, case in fitting], lambda case: case.generation_s, fmt.seconds)
         text = f"{_names(best, 0)} ({fmt.seconds(best[0].generation_s)})" if best else "none"
         found.setdefault(text, []).append(limit)
+        named |= {case.record.number: case for case in best}
     told = [f"{_limits(limits)}: {text}" for text, limits in found.items()]
-    return [Remark("Fastest that fits in", f"{'; '.join(told)}. A machine needs more than this peak of MLX's.")]
+    text = f"{'; '.join(told)}. A machine needs more than this peak of MLX's.{_doubts(results, [*named.values()])}"
+    return [Remark("Fastest that fits in", text)]
 
 
 def _limits(limits: Sequence[int]) -> str:

@@ -11,6 +11,7 @@ from ltxbench.audit.records import Finding as AuditFinding
 from ltxbench.report.badges import Badges, Finding, badge
 from ltxbench.report.build import build
 from ltxbench.report.page import Table
+from ltxbench.report.questions import MOST
 from ltxbench.report.render import render
 from ltxbench.report.results import Results
 from ltxbench.run.conditions import Conditions, Examination, Reading, Status
@@ -22,6 +23,7 @@ from ltxbench.run.records import (
     Outcome,
     Schedule,
     StepRecord,
+    Times,
 )
 from ltxbench.trust.reasons import Code, warning
 from tests.report import markdown
@@ -299,3 +301,34 @@ def test_another_folder_than_the_matrixs_is_named_in_the_commands() -> None:
     assert "make report MATRIX=beaver-dam-h100-random" in text
     assert "ltxbench report beaver-dam --run latest --as beaver-dam-h100-random" in text
     assert "ARGS=--no-report" in text
+
+
+def test_whether_the_quantized_case_is_faster_is_answered_before_the_details() -> None:
+    text = text_of(results_of(repeated(BEAVER[0], 1, [80.0]), repeated(BEAVER[7], 8, [76.0])))
+    before, _, _ = text.partition("## Trust")
+    assert "- **Is #8 Distilled qint8 faster than #1 Distilled?** Not settled. Generation: 80.0 s to 76.0 s" in before
+
+
+def test_of_many_quantized_cases_the_first_are_asked_about_and_the_others_named() -> None:
+    pairs = [
+        case.model_copy(update={"name": f"{case.name}-{seed}", "seed": seed})
+        for seed in range(MOST + 2)
+        for case in (BEAVER[0], BEAVER[7])
+    ]
+    page = page_of(results_of(*(repeated(case, n, [80.0]) for n, case in enumerate(pairs, start=1))))
+    assert len(page.questions) == MOST
+    assert page.unasked == f"More such questions are answered in the details of #{2 * MOST + 2} and #{2 * MOST + 4}."
+
+
+def test_a_case_in_doubt_that_fits_a_memory_carries_its_doubt() -> None:
+    slow = [20.0, 21.0, 23.0, 25.0, 27.0, 29.0, 31.0, 33.0]
+    record = make_record(BEAVER[1], 2)
+    small = make_record(BEAVER[0], 1).model_copy(update={"times": Times(generation_s=900.0)})
+    steps = [step.model_copy(update={"step_s": s}) for step, s in zip(small.steps, slow, strict=True)]
+    small = small.model_copy(
+        update={"steps": tuple(steps), "memory": small.memory.model_copy(update={"mlx_peak_bytes": 10 * 2**30})}
+    )
+    text = text_of(results_of([small], [record]))
+    (line,) = [line for line in text.splitlines() if line.startswith("- **Fastest that fits in**")]
+    assert "16 to 48 GiB: #1 Distilled (15 m 00 s)" in line
+    assert "#1 is INVALID (drifting" in line

@@ -12,7 +12,7 @@ from ltxbench.report import results as stored
 from ltxbench.report.badges import Finding
 from ltxbench.report.html import charts, embed, prose, series, vendored, write_page
 from ltxbench.report.measured import measured
-from ltxbench.run.records import Outcome
+from ltxbench.run.records import Outcome, Phase
 from tests.report.runs import BEAVER, failed, make_matrix, make_record, store_run
 from tests.report_html import pages
 
@@ -158,6 +158,29 @@ def test_every_plot_is_valid_vega_lite(tmp_path: Path) -> None:
 def test_a_plot_of_repeats_needs_repeats(tmp_path: Path) -> None:
     run = pages.make_run(tmp_path, videos=False)
     assert "rounds" not in charts.specifications(measured(stored.read(run)))
+
+
+def test_a_plot_of_memory_needs_memory(tmp_path: Path) -> None:
+    run = store_run(tmp_path / "runs", [make_record(BEAVER[0], 1)], make_matrix(BEAVER[:1]), memory=False)
+    data = pages.data_of(pages.make_page(run, tmp_path / "page"))
+    assert set(data["charts"]) == {"tradeoff", "steps", "phases"}
+
+
+def test_the_warm_up_is_no_part_of_where_the_time_goes(tmp_path: Path) -> None:
+    record = make_record(BEAVER[0], 1)
+    warm_up = record.phases[0].model_copy(update={"phase": Phase.WARM_UP, "duration_s": 500.0})
+    record = record.model_copy(update={"phases": (warm_up, *record.phases)})
+    file = pages.make_page(store_run(tmp_path / "runs", [record], make_matrix(BEAVER[:1])), tmp_path / "page")
+    drawn = pages.data_of(file)["charts"]
+    assert "Warm-up" not in drawn["phases"]["transform"][0]["filter"]["oneOf"]
+    assert "Denoising, stage 1" in drawn["phases"]["transform"][0]["filter"]["oneOf"]
+    assert "without the warm-up" in file.read_text(encoding="utf-8")
+
+
+def test_a_long_prompt_is_folded(tmp_path: Path) -> None:
+    run = store_run(tmp_path / "runs", [make_record(BEAVER[0], 1)], make_matrix(BEAVER[:1], prompt="a dam " * 200))
+    text = pages.make_page(run, tmp_path / "page").read_text(encoding="utf-8")
+    assert "<summary>The prompt (400 words)</summary>" in text
 
 
 def test_synthetic_weights_are_marked_in_title_table_and_players(tmp_path: Path) -> None:

@@ -26,8 +26,12 @@ FADED = 0.14
 UNCOLOURED = "#A0A0A0"
 
 
-def specifications(cases: Sequence[Measured]) -> dict[str, dict[str, Any]]:
-    """By the plot's name; only those for which some case has figures."""
+WHOLE = "datum.value % 1 ? '' : format(datum.value, 'd')"
+"""Of a few steps only the whole numbers: between them the axis has ticks, too."""
+
+
+def specifications(cases: Sequence[Measured], *, memory: bool = True) -> dict[str, dict[str, Any]]:
+    """By the plot's name; only those for which some case has figures. memory: whether any has a series of it."""
     import altair as alt
 
     charts: dict[str, Chart] = {}
@@ -40,8 +44,9 @@ def specifications(cases: Sequence[Measured]) -> dict[str, dict[str, Any]]:
     if durations:
         charts["steps"] = _steps(durations)
     if present := phases_of(cases):
-        charts["phases"] = _phases(present)
-        charts["memory"] = _memory(present)
+        charts["phases"] = _phases(timed(present))
+        if memory:
+            charts["memory"] = _memory(present)
     if any(len(case.rounds) > 1 for case in cases):
         charts["rounds"] = _rounds()
     highlight = alt.param(name="highlight", value=0)
@@ -62,6 +67,11 @@ def phases_of(cases: Sequence[Measured]) -> list[Phase]:
     return [phase for phase in PHASE_TITLES if phase in found]
 
 
+def timed(phases: Sequence[Phase]) -> list[Phase]:
+    """Without the warm-up, which no figure counts and which would hide the others."""
+    return [phase for phase in phases if phase is not Phase.WARM_UP]
+
+
 def phase_colours(phases: Sequence[Phase]) -> dict[str, str]:
     """By the phase's title."""
     return {PHASE_TITLES[phase]: PHASE_COLOURS.get(phase, UNCOLOURED) for phase in phases}
@@ -74,7 +84,8 @@ def _tradeoff(times_s: Sequence[float], peaks: Sequence[float]) -> Chart:
     low, high = min(peaks), max(peaks)
     room = max(high - low, 0.1 * high, 1e-3)
     memory_scale = alt.Scale(domain=[max(0.0, low - 0.25 * room), high + 0.3 * room], nice=False)
-    x = alt.X("time:Q", title=_titled("generation, seconds", time_scale), scale=time_scale)
+    ticks = alt.Axis(labelOverlap="greedy", labelSeparation=5)
+    x = alt.X("time:Q", title=_titled("generation, seconds", time_scale), scale=time_scale, axis=ticks)
     y = alt.Y("peak:Q", title="peak MLX memory, GiB", scale=memory_scale)
     base = alt.Chart(alt.NamedData("cases")).encode(x=x, y=y)
     front = base.transform_filter("datum.front")
@@ -110,7 +121,7 @@ def _steps(durations_s: Sequence[float]) -> Chart:
 
     scale = _scale(durations_s, zero=True)
     base = alt.Chart(alt.NamedData("steps")).encode(
-        x=alt.X("index:Q", title="step", axis=alt.Axis(tickMinStep=1, format="d")),
+        x=alt.X("index:Q", title="step", axis=alt.Axis(tickMinStep=1, labelExpr=WHOLE, labelSeparation=5)),
         y=alt.Y("s:Q", title=_titled("seconds a step", scale), scale=scale),
         color=alt.Color("colour:N", scale=None),
         detail=["n:O", "stage:O"],
@@ -145,6 +156,7 @@ def _phases(present: Sequence[Phase]) -> Chart:
                 alt.Tooltip("s:Q", title="Seconds", format=".4~g"),
             ],
         )
+        .transform_filter(alt.FieldOneOfPredicate("phase", list(phase_colours(present))))
         .properties(
             width="container", height=alt.Step(24), autosize=alt.AutoSizeParams(type="fit-x", contains="padding")
         )

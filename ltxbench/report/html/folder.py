@@ -13,7 +13,7 @@ from ltxbench.report import format as fmt
 from ltxbench.report.badges import Badges, Finding
 from ltxbench.report.build import build
 from ltxbench.report.escape import visible
-from ltxbench.report.html import badges, cases, charts, columns, media, prose, twins
+from ltxbench.report.html import badges, cases, charts, columns, media, prose
 from ltxbench.report.html.embed import json_block
 from ltxbench.report.html.vendored import BUNDLE, LICENCES
 from ltxbench.report.manifest import Sources
@@ -22,6 +22,7 @@ from ltxbench.report.page import Definition, Media, Page, Remark
 from ltxbench.report.plots import style
 from ltxbench.report.quality import findings as pictures_findings
 from ltxbench.report.results import Results
+from ltxbench.run.records import Phase
 from ltxbench.run.store import RunFolder
 
 PAGE = "index.html"
@@ -73,7 +74,8 @@ def write_page(
     judged = Badges(results, noticed)
     of_cases = badges.of_cases(results, judged)
     shown = columns.columns(results, measures)
-    drawn = charts.specifications(measures)
+    drawn = charts.specifications(measures, memory=any(series.measured for series in results.memory.values()))
+    present = charts.phases_of(measures)
     data: dict[str, Any] = {
         "title": page.title,
         "synthetic": run.record.weights.synthetic,
@@ -93,8 +95,9 @@ def write_page(
         of_run=badges.of_run(results, judged),
         remarks=_remarks(results, of_cases),
         definitions=[Definition(column.title, column.meaning) for column in shown if column.shown and column.meaning],
-        phases=charts.phase_colours(charts.phases_of(measures)),
-        questions=twins.questions(results, measures),
+        phases=charts.phase_colours(present),
+        timed_phases=charts.phase_colours(charts.timed(present)),
+        warmed_up=Phase.WARM_UP in present,
         warned=[record for record in results.records if record.case.warning][:MOST_WARNED],
         sections=[(section.title, prose.html(section.body)) for section in page.sections],
         charts=drawn,

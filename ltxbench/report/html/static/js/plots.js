@@ -42,6 +42,9 @@
     return labels.map(({ time, peak, members }) => ({ time, peak, text: text(members) }));
   }
 
+  // [phase, seconds]: weights are read and quantized by turns, and that many stripes tell nothing.
+  const totals = (phases) => [...phases.reduce((sums, [phase, , s]) => sums.set(phase, (sums.get(phase) || 0) + s), new Map())];
+
   const rows = {
     tradeoff() {
       const shown = new Set(state.shown());
@@ -62,7 +65,7 @@
       return { cases: points, names: names(points.length > MOST ? points.filter((point) => point.front) : points), limits: bounds };
     },
     steps: () => ({ steps: plotted().flatMap((one) => one.steps.map(([index, stage, s]) => ({ ...identity(one), index, stage, s }))) }),
-    phases: () => ({ phases: plotted().flatMap((one) => one.phases.map(([phase, , s], order) => ({ ...identity(one), phase, s, order }))) }),
+    phases: () => ({ phases: plotted().flatMap((one) => totals(one.phases).map(([phase, s], order) => ({ ...identity(one), phase, s, order }))) }),
     rounds: () => ({ rounds: plotted().flatMap((one) => Object.entries(one.rounds).map(([round, s]) => ({ ...identity(one), s, round: Number(round), share: s / one.time_s - 1 }))) }),
     // Two runs: one colour an answer, so that the eye finds what changed.
     forest() {

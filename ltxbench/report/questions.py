@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 from ltxbench.report import format as fmt
 from ltxbench.report.badges import closed, doubts
 from ltxbench.report.compare import twins
-from ltxbench.report.measured import Measured
+from ltxbench.report.measured import Measured, measured
+from ltxbench.report.page import Question
 from ltxbench.report.results import Results
 from ltxbench.trust.comparison import CaseComparison, MetricComparison, Result
 from ltxbench.trust.samples import LOAD
@@ -16,18 +14,21 @@ from ltxbench.trust.samples import LOAD
 _ANSWERS = {Result.FASTER: "Yes", Result.SLOWER: "No, slower", Result.SAME: "No, just as fast"}
 
 
-@dataclass(frozen=True)
-class Question:
-    lead: str
-    answer: str
-    """In a word or two."""
-    text: str
+MOST = 6
+"""On a page: the others are answered in their cases' details."""
 
 
-def questions(results: Results, cases: Sequence[Measured]) -> tuple[Question, ...]:
-    """Only of pairs in which both cases finished."""
-    by_name = {case.record.case.name: case for case in cases}
-    return tuple(_question(results, by_name[found.old], by_name[found.new], found) for found in twins(results))
+def questions(results: Results) -> tuple[Question, ...]:
+    """Only of pairs in which both cases finished; up to MOST."""
+    by_name = {case.record.case.name: case for case in measured(results)}
+    return tuple(_question(results, by_name[found.old], by_name[found.new], found) for found in twins(results)[:MOST])
+
+
+def unasked(results: Results) -> str | None:
+    """Where the answers beyond MOST are."""
+    numbers = {record.case.name: record.number for record in results.records}
+    rest = [numbers[found.new] for found in twins(results)[MOST:]]
+    return f"More such questions are answered in the details of {fmt.cases(rest)}." if rest else None
 
 
 def _question(results: Results, old: Measured, new: Measured, found: CaseComparison) -> Question:
