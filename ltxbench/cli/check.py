@@ -91,8 +91,10 @@ def _write(found: Verdict, verdict: Path, summary: Path | None, junit: Path | No
 
     from ltxbench.regression.junit import junit as as_junit
     from ltxbench.regression.summary import markdown
-    from ltxbench.run.files import resource_errors, write_atomically
+    from ltxbench.run.files import make_folder, resource_errors, write_atomically
 
+    for path in filter(None, (verdict, summary, junit)):
+        make_folder(path.parent)
     text = json.dumps(found.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
     write_atomically(verdict, text.encode() + b"\n")
     if summary is not None:

@@ -55,14 +55,18 @@ def slug(text: str) -> str:
 
 
 def add(folder: Path, entry: Entry) -> Path:
-    """The same run twice is one file. Raises UsageError when another run has its name, ResourceError."""
+    """The same run twice is one file, which keeps what it accepts. Raises UsageError when another run has its name,
+    ResourceError."""
     path = place(folder, entry)
-    if path.exists() and (kept := read(path)).model_copy(update={"accepts": (), "forced": None}) != entry.model_copy(
-        update={"accepts": (), "forced": None}
-    ):
-        raise UsageError(
-            f"{path}: holds other figures of {kept.id!r}", hint="Remove the file if the run was changed on purpose."
-        )
+    if path.exists():
+        kept = read(path)
+        if kept.model_copy(update={"accepts": (), "forced": None}) != entry.model_copy(
+            update={"accepts": (), "forced": None}
+        ):
+            raise UsageError(
+                f"{path}: holds other figures of {kept.id!r}", hint="Remove the file if the run was changed on purpose."
+            )
+        entry = entry.model_copy(update={"accepts": _joined((kept.accepts, entry.accepts))})
     make_folder(path.parent)
     text = json.dumps(entry.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False, sort_keys=True)
     write_atomically(path, text.encode() + b"\n")

@@ -22,7 +22,9 @@ def junit(verdict: Verdict) -> bytes:
         "errors": 0,
     }
     attributes = {name: str(count) for name, count in counts.items()}
-    root = ElementTree.Element("testsuites", {"name": "ltxbench check", **attributes})
+    # The schema that Jenkins checks against knows `skipped` of a suite alone.
+    total = {name: count for name, count in attributes.items() if name != "skipped"}
+    root = ElementTree.Element("testsuites", {"name": "ltxbench check", **total})
     suite = ElementTree.SubElement(
         root, "testsuite", {"name": _text(verdict.matrix), "timestamp": verdict.created_utc.rstrip("Z"), **attributes}
     )

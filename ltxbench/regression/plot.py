@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ltxbench.errors import UsageError
 from ltxbench.regression.history import Series
-from ltxbench.run.files import replacing
+from ltxbench.run.files import make_folder, replacing
 
 COLUMNS = 2
 MOST_PANELS = 60
@@ -41,6 +41,7 @@ def plot(found: Sequence[Series], path: Path) -> None:
             _panel(axes, case, metric, segments)
         for axes in list(grid.flat)[len(panels) :]:
             axes.set_visible(False)
+        make_folder(path.parent)
         with replacing(path) as temporary:
             figure.savefig(
                 temporary,

@@ -71,6 +71,7 @@ def test_a_slower_run_ends_with_8_and_names_the_case(
     failures = [case.get("classname") for case in suite.iter("testcase") if case.find("failure") is not None]
     assert set(failures) == {"simulated.one", "simulated.two"}
     assert suite.get("failures") == str(len(failures))
+    assert "skipped" not in suite.attrib, "not in the schema that Jenkins checks against"
 
 
 def test_an_accepted_change_passes_from_then_on(place: Path, baseline: Path) -> None:
@@ -106,6 +107,23 @@ def test_strict_ends_with_7(place: Path, baseline: Path) -> None:
 def test_thresholds_may_come_from_a_matrix(place: Path, baseline: Path) -> None:
     (place / "m.yaml").write_text("matrix: m\nprompt: x\ngate: {time: off}\ncases: [{name: one}]\n")
     check(bench(place, 20, 16.6), matrix=str(place / "m.yaml"))
+
+
+def test_adding_a_run_again_keeps_what_it_accepted(place: Path, baseline: Path) -> None:
+    slow = bench(place, 20, 16.6)
+    add([slow], accept=True, case=["one"])
+    add([slow])
+    assert folder.load(baseline)[-1].entry.accepts == ("one",)
+    add([slow], accept=True)
+    assert folder.load(baseline)[-1].entry.accepts == ("one", "two")
+
+
+def test_the_answer_is_written_into_folders_that_are_not_there_yet(place: Path, baseline: Path) -> None:
+    out = place / "out"
+    check(bench(place, 20, 8.3), verdict=out / "v/verdict.json", summary=out / "s/s.md", junit=out / "j/j.xml")
+    history(plot=out / "h/h.svg")
+    files = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
+    assert files == {"v/verdict.json", "s/s.md", "j/j.xml", "h/h.svg"}
 
 
 def test_a_rerun_needs_a_run(place: Path, baseline: Path) -> None:
