@@ -8,6 +8,7 @@ RUN     ?= reports/$(MATRIX)
 BASELINE ?= baseline
 SEED    ?= 1
 COUNT   ?= 100000
+HISTORIES ?= 20
 MICROBENCH ?= .benchmarks/microbench.json
 
 VENV    ?= .venv
@@ -35,7 +36,7 @@ help:
 	@echo "make microbench [MICROBENCH=FILE.json]          time the parts, at full size where there is an accelerator"
 	@echo "make soak                                       the long tests: many cases in one run, faults, whole workflows"
 	@echo "make fuzz [COUNT=100000] [SEED=1]               hostile matrices, headers and journals"
-	@echo "make simulate                                   false alarms and power of the statistics"
+	@echo "make simulate [HISTORIES=20]                    false alarms and power of comparison and gate, in 8 minutes"
 	@echo "make fixtures                                   regenerate the stored reference tensors"
 	@echo "make lint, make format                          ruff and mypy"
 
@@ -96,6 +97,7 @@ fuzz: $(VENV)/.installed-dev
 
 simulate: $(VENV)/.installed
 	$(BIN)/ltxbench simulate $(ARGS)
+	$(BIN)/python -m tests.regression.simulate_history --histories $(HISTORIES)
 
 fixtures: $(PARITY)/.installed
 	$(PARITY)/bin/python -m tests.parity.fixtures

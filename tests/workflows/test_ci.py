@@ -106,6 +106,12 @@ def test_a_target_is_in_the_help_and_make_understands_it(target: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_simulate_covers_the_comparison_and_the_gate() -> None:
+    done = subprocess.run(["make", "-n", "simulate"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "ltxbench simulate" in done
+    assert "-m tests.regression.simulate_history --histories 20" in done
+
+
 @pytest.mark.slow
 def test_the_smoke_matrix_runs_with_the_real_pipeline(tmp_path: Path) -> None:
     machine = Machine(tmp_path / "machine")
@@ -121,7 +127,8 @@ def test_every_committed_page_and_document_is_fresh(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("target", "environment"), [("fuzz", {"COUNT": "200"}), ("simulate", {"ARGS": "--only aa-runs --scale 0.02"})]
+    ("target", "environment"),
+    [("fuzz", {"COUNT": "200"}), ("simulate", {"ARGS": "--only aa-runs --scale 0.02", "HISTORIES": "1"})],
 )
 def test_the_long_jobs_run(tmp_path: Path, target: str, environment: dict[str, str]) -> None:
     machine = Machine(tmp_path / "machine", environment=environment)
