@@ -7,16 +7,18 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from math import comb
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy.stats import PermutationMethod, mannwhitneyu, rankdata, wilcoxon
 
 from ltxbench.statistics.correction import holm
 from ltxbench.statistics.interval import Ratio, ratio_of_pairs, ratio_of_samples
 from ltxbench.statistics.null import EXACT_SIZE, smallest_p, smallest_p_paired
 from ltxbench.statistics.power import least_rounds, log_noise, rounds_for_same, rounds_needed
 from ltxbench.statistics.values import Floats, finite
+
+if TYPE_CHECKING:
+    from scipy.stats import PermutationMethod
 
 THRESHOLD = 0.03
 ALPHA = 0.05
@@ -174,6 +176,8 @@ def _more_rounds(measured: Comparison, ratio: float, old: Floats, new: Floats) -
 
 def _p(old: Floats, new: Floats) -> float:
     """Mann-Whitney, two-sided: exact without ties, by all arrangements (or 9,999 seeded ones) with them."""
+    from scipy.stats import rankdata  # as in drift: slow to import
+
     ranks = rankdata(np.concatenate([old, new])).tolist()
     return _rank_sum_p(tuple(sorted(ranks[: len(old)])), tuple(sorted(ranks[len(old) :])))
 
@@ -181,6 +185,8 @@ def _p(old: Floats, new: Floats) -> float:
 @lru_cache(maxsize=4096)
 def _rank_sum_p(old: tuple[float, ...], new: tuple[float, ...]) -> float:
     """Of ranks: small samples have few patterns of them."""
+    from scipy.stats import mannwhitneyu
+
     method: Literal["exact", "asymptotic"] | PermutationMethod = "exact"
     if len({*old, *new}) < len(old) + len(new):
         method = _arrangements(comb(len(old) + len(new), len(old)))
@@ -191,6 +197,8 @@ def _rank_sum_p(old: tuple[float, ...], new: tuple[float, ...]) -> float:
 
 def _paired_p(old: Floats, new: Floats) -> float:
     """Wilcoxon's signed ranks, two-sided: exact; pairs without a difference count half to each side."""
+    from scipy.stats import rankdata
+
     differences = np.log(new) - np.log(old)
     if not differences.any():
         return 1.0
@@ -201,6 +209,8 @@ def _paired_p(old: Floats, new: Floats) -> float:
 @lru_cache(maxsize=4096)
 def _signed_rank_p(signed: tuple[float, ...]) -> float:
     """Of ranks with the sign of their difference, 0 where there is none."""
+    from scipy.stats import wilcoxon
+
     sizes = {abs(rank) for rank in signed}
     method: Literal["auto", "exact"] | PermutationMethod = "exact"
     if len(sizes) < len(signed) or 0 in sizes:
@@ -211,6 +221,8 @@ def _signed_rank_p(signed: tuple[float, ...]) -> float:
 
 
 def _arrangements(count: int) -> PermutationMethod:
+    from scipy.stats import PermutationMethod
+
     if count <= ENUMERATED:
         return PermutationMethod(n_resamples=ENUMERATED)
     return PermutationMethod(n_resamples=RESAMPLES, rng=np.random.Generator(np.random.Philox(key=0)))

@@ -11,7 +11,6 @@ from statistics import fmean, median
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import combine_pvalues, kendalltau, rankdata, theilslopes
 
 from ltxbench.statistics.null import serial_p
 from ltxbench.statistics.values import Floats, finite
@@ -63,6 +62,8 @@ class Drift:
 
     @cached_property
     def _interval(self) -> tuple[float, float]:
+        from scipy.stats import theilslopes
+
         slope = theilslopes(self.series, alpha=self.confidence)
         length = (self.n - 1) / median(self.series)
         return float(slope.low_slope) * length, float(slope.high_slope) * length
@@ -130,6 +131,8 @@ def drift_together(
     wander = fmean(each.wander for each in looked)
     p = None
     if wander >= practical:
+        from scipy.stats import combine_pvalues, rankdata
+
         ranks = [np.asarray(rankdata(each.series), dtype=np.float64) for each in looked]
         p = float(combine_pvalues([serial_p(each) for each in ranks]).pvalue)
     typical = sorted(looked, key=lambda each: each.change)[len(looked) // 2]
@@ -174,5 +177,7 @@ def _pairs(n: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
 def _p(series: Floats) -> float:
     if np.ptp(series) == 0:
         return 1.0
+    from scipy.stats import kendalltau, rankdata  # a second and a half to import, and steady series need none
+
     trend = float(kendalltau(np.arange(len(series)), series).pvalue)
     return min(1.0, 2 * min(trend, serial_p(np.asarray(rankdata(series), dtype=np.float64))))

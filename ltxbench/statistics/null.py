@@ -10,7 +10,7 @@ from itertools import permutations
 from math import comb
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from ltxbench.statistics.values import Floats
 
@@ -48,7 +48,7 @@ def rank_sum_tail(n_old: int, n_new: int, alpha: float) -> int:
     if max(n_old, n_new) > EXACT_SIZE:
         total = n_old * n_new
         spread = np.sqrt(total * (n_old + n_new + 1) / 12)
-        return max(0, int(np.floor(total / 2 - norm.ppf(1 - alpha / 2) * spread)))
+        return max(0, int(np.floor(total / 2 - ndtri(1 - alpha / 2) * spread)))
     return _tail(_rank_sum_ways(n_old, n_new), alpha)
 
 
@@ -58,7 +58,7 @@ def signed_rank_tail(pairs: int, alpha: float) -> int:
     total = pairs * (pairs + 1) // 2
     if pairs > EXACT_SIZE:
         spread = np.sqrt(total * (2 * pairs + 1) / 12)
-        return max(0, int(np.floor(total / 2 - norm.ppf(1 - alpha / 2) * spread)))
+        return max(0, int(np.floor(total / 2 - ndtri(1 - alpha / 2) * spread)))
     return _tail(_signed_rank_ways(pairs), alpha)
 
 

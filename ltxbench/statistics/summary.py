@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.stats import bootstrap
 
 from ltxbench.statistics.values import Floats, finite
 
@@ -73,6 +72,8 @@ def _interval(values: Floats, confidence: float, seed: int) -> tuple[float | Non
         return None, None
     if np.ptp(values) == 0:
         return float(values[0]), float(values[0])
+    from scipy.stats import bootstrap  # as in drift: slow to import
+
     result = bootstrap(
         (values,),
         np.median,

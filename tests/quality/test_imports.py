@@ -24,3 +24,9 @@ def test_what_measures_lattices_is_imported_without_the_windows_that_measuring_t
     code = "import sys, ltxbench.quality.artifacts; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
     assert "scipy.signal" not in loaded
+
+
+def test_a_report_is_imported_without_the_statistics_that_steady_series_need_none_of() -> None:
+    code = "import sys, ltxbench.report.folder; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert "scipy.stats" not in loaded
