@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from ltxbench.errors import ResultError, UsageError
@@ -44,8 +45,9 @@ def find_run(root: Path, matrix_name: str, which: str) -> Path:
     """The run `latest`, one by its id, or a folder. Raises ResultError when there is none."""
     runs = root / matrix_name
     if which == LATEST:
-        folders = sorted(path for path in runs.glob("*") if path.is_dir() and not path.name.startswith("."))
-        if folders:
+        # A process that died before it had written anything leaves a folder that is no run yet.
+        files = (runs.glob(f"*/{name}") for name in (store.RUN_FILE, store.JOURNAL_FILE))
+        if folders := sorted({file.parent for file in chain(*files) if not file.parent.name.startswith(".")}):
             return folders[-1]
         raise ResultError(f"{runs}: no run to resume", hint="Leave --resume out to start one.")
     for path in (runs / which, Path(which)):

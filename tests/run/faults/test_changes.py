@@ -148,6 +148,11 @@ def test_there_is_nothing_to_resume_where_there_is_no_run(bench):
         bench.resume(which="x")
 
 
+def test_a_folder_in_which_nothing_was_written_is_not_the_latest_run(half):
+    (half.root / "small" / "99991231T235959Z-0000" / "cases").mkdir(parents=True)
+    assert outcomes(half.resume()) == {"a/1": "ok", "b/1": "ok"}
+
+
 def test_every_part_of_the_identity_counts(half):
     record = half.stored().record
     case = record.matrix.cases[0]
