@@ -57,7 +57,7 @@ def _panel(axes: object, case: str, metric: str, segments: Sequence[Series]) -> 
     assert isinstance(axes, Axes)
     gib = metric.endswith("_bytes")
     scale = 2.0**-30 if gib else 1.0
-    start = 0
+    start, runs = 0, sum(len(series.points) for series in segments)
     for number, series in enumerate(segments):
         places = range(start, start + len(series.points))
         values = [point.value * scale for point in series.points]
@@ -68,11 +68,13 @@ def _panel(axes: object, case: str, metric: str, segments: Sequence[Series]) -> 
             axes.plot([start + first - 0.4, start + last - 0.6], [level, level], color="#1d3557", linewidth=1.6)
         for step in series.steps:
             worse = step.ratio > 1
+            inward = _inward(start + step.index, runs)
             axes.annotate(
                 f"{step.ratio - 1:+.1%}\n{series.points[step.index].entry.created_utc[:10]}",
-                (start + step.index, step.after * scale),
-                xytext=(3, 8 if worse else -20),
+                (start + step.index - 0.5, step.after * scale),
+                xytext=(inward, 8 if worse else -20),
                 textcoords="offset points",
+                ha="left" if inward > 0 else "right",
                 fontsize=7,
                 color="#b3261e" if worse else "#1b7f3b",
             )
@@ -82,10 +84,14 @@ def _panel(axes: object, case: str, metric: str, segments: Sequence[Series]) -> 
                 axes.axvline(place - 0.5, color="#555555", linewidth=0.8, linestyle=":")
         if number:
             axes.axvline(start - 0.5, color="#555555", linewidth=1.0, linestyle="--")
+            inward = _inward(start, runs)
             axes.annotate(
                 (series.began or ("new series",))[0][:48],
-                (start, 0.98),
+                (start - 0.5, 0.98),
                 xycoords=("data", "axes fraction"),
+                xytext=(inward, 0),
+                textcoords="offset points",
+                ha="left" if inward > 0 else "right",
                 fontsize=6.5,
                 color="#555555",
                 va="top",
@@ -99,3 +105,8 @@ def _panel(axes: object, case: str, metric: str, segments: Sequence[Series]) -> 
         if start < 3
         else f"run, {segments[0].points[0].entry.created_utc[:10]} to {segments[-1].points[-1].entry.created_utc[:10]}"
     )
+
+
+def _inward(place: int, runs: int) -> int:
+    """Points from a line to its text: to the side with more room, as text beyond the axes would make them narrower."""
+    return 4 if place < runs / 2 else -4

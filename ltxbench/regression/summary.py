@@ -23,7 +23,11 @@ def headline(verdict: Verdict) -> str:
         return f"REGRESSED: {names}"
     answers = [each.answer for case in verdict.cases for each in case.metrics if each.metric != "outcome"]
     worst = gravest(answers)
-    suspected = [case.name for case in verdict.cases if any(each.suspected for each in case.metrics)]
+    suspected = [
+        case.name
+        for case in verdict.cases
+        if any(each.suspected and each.answer is Answer.INCONCLUSIVE for each in case.metrics)
+    ]
     if worst is Answer.NOT_COMPARABLE:
         return "Nothing regressed; not comparable with the baseline in full"
     if suspected and worst is Answer.INCONCLUSIVE:

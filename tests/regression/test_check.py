@@ -9,6 +9,7 @@ from ltxbench.matrix.gate import CaseGate, Gate, Thresholds
 from ltxbench.regression.check import check
 from ltxbench.regression.entry import Entry
 from ltxbench.regression.shift import shift
+from ltxbench.regression.summary import headline
 from ltxbench.regression.times import Finding, Group, Test, confirm, confirmed, together
 from ltxbench.regression.verdict import Answer, MetricVerdict, Verdict
 from tests.regression.runs import CONDITIONS, MAC, NAMES, case, entry, now, window
@@ -95,6 +96,13 @@ def test_a_faster_case_is_improved_once_its_rerun_agrees() -> None:
     found = check(window(20), now({"two": 80.0}), again=again)
     assert metric(found, "two").answer is Answer.IMPROVED
     assert found.exit_code == 0
+
+
+def test_the_headline_calls_nothing_unconfirmed_that_was_told_as_improved() -> None:
+    found = check(window(20), now({"two": 50.0}))
+    assert metric(found, "two").answer is Answer.IMPROVED
+    assert headline(found) == "Nothing regressed"
+    assert headline(check(window(20), now({"one": 105.5}))).endswith("suspected and not confirmed: one")
 
 
 def test_a_change_smaller_than_its_threshold_is_none_however_sure() -> None:
