@@ -54,9 +54,28 @@ def steps(values: Sequence[float], *, alpha: float = ALPHA, practical: float = P
         sizes = [abs(after / before - 1) for before, after in pairwise(levels)]
         least = min(range(len(sizes)), key=sizes.__getitem__)
         if sizes[least] >= practical:
-            return tuple(Step(index, levels[place], levels[place + 1], p) for place, (index, p) in enumerate(splits))
+            return _dated(series, bounds, [p for _, p in splits])
         del splits[least]
     return ()
+
+
+def _dated(series: Floats, bounds: Sequence[int], p_values: Sequence[float]) -> tuple[Step, ...]:
+    """Each split where two levels lie closest to the values between its neighbours: ranks, which find it, pull it
+    towards the longer side."""
+    placed = [0]
+    for end in bounds[2:]:
+        placed.append(_closest(series, placed[-1], end))
+    placed.append(len(series))
+    levels = [float(np.median(series[start:end])) for start, end in pairwise(placed)]
+    return tuple(Step(placed[n + 1], levels[n], levels[n + 1], p) for n, p in enumerate(p_values))
+
+
+def _closest(series: Floats, start: int, end: int) -> int:
+    def distance(index: int) -> float:
+        sides = series[start:index], series[index:end]
+        return sum(float(np.abs(side - np.median(side)).sum()) for side in sides)
+
+    return min(range(start + LEAST, end - LEAST + 1), key=distance)
 
 
 def _split(series: Floats, start: int, end: int, alpha: float) -> list[tuple[int, float]]:

@@ -20,6 +20,13 @@ def test_a_step_is_found_at_its_place() -> None:
     assert found.ratio == pytest.approx(1.1, abs=0.02)
 
 
+def test_a_step_near_the_end_is_dated_by_its_own_run() -> None:
+    for seed in range(20):
+        values = noise(50, seed, 0.008)
+        values[40:] *= 0.9
+        assert [each.index for each in steps(values)] == [40]
+
+
 def test_several_steps_are_found_and_told_in_order() -> None:
     values = noise(90, 2)
     values[30:] *= 1.15
