@@ -205,3 +205,11 @@ def test_the_score_hardly_depends_on_the_width(kind: str) -> None:
 @pytest.mark.parametrize("frame", [np.zeros((512, 768, 3)), np.full((512, 768, 3), 255), np.full((40, 30, 3), 90)])
 def test_a_frame_that_shows_nothing_scores_nothing(frame: Frames) -> None:
     assert score(frame.astype(np.uint8)) == 0
+
+
+def test_a_drawn_gradient_of_equal_steps_scores_and_a_dithered_one_does_not() -> None:
+    across = np.broadcast_to(np.arange(768) / 3.0, (512, 768))
+    dither = np.random.default_rng(7).uniform(-0.5, 0.5, across.shape)
+    drawn, dithered = (score(np.repeat(to_uint8(plane)[..., None], 3, axis=-1)) for plane in (across, across + dither))
+    assert drawn == pytest.approx(1.7, abs=0.1)
+    assert dithered == pytest.approx(0.2, abs=0.1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -51,7 +50,7 @@ def write_comparison(
         players = [
             player
             for number, each in enumerate(comparisons, start=1)
-            for player in _players(number, _name(each), old, new, destination)
+            for player in _players(number, each, old, new, destination)
         ]
         drawn = {"forest": charts.forest()} if any(pair["ratio"] is not None for pair in pairs) else {}
         synthetic = old.record.weights.synthetic or new.record.weights.synthetic
@@ -76,7 +75,7 @@ def write_comparison(
             new=new.record,
             synthetic=synthetic,
             threshold=f"{100 * threshold:g}%",
-            answers=Counter(each.result.value for each in comparisons).most_common(),
+            answers=_answers(comparisons),
             changes=_changes(comparisons),
             limits=list(dict.fromkeys(text for each in comparisons for text in each.qualifications)),
             charts=drawn,
@@ -89,6 +88,15 @@ def write_comparison(
         target = destination / PAGE
         target.write_text(html, encoding="utf-8", newline="\n")
     return target
+
+
+def _answers(comparisons: Sequence[CaseComparison]) -> list[tuple[str, str]]:
+    """(answer, its cases), the most frequent first: `6 cases: #1–#6`."""
+    found: dict[str, list[int]] = {}
+    for number, each in enumerate(comparisons, start=1):
+        found.setdefault(each.result.value, []).append(number)
+    ordered = sorted(found.items(), key=lambda pair: -len(pair[1]))
+    return [(answer, f"{fmt.plural(len(numbers), 'case')}: {fmt.cases(numbers)}") for answer, numbers in ordered]
 
 
 def _name(each: CaseComparison) -> str:
@@ -193,8 +201,11 @@ def _told(found: FrameComparison) -> str:
     return f"{', '.join(parts) or 'different'} ({found.source})"
 
 
-def _players(number: int, name: str, old: RunFolder, new: RunFolder, destination: Path) -> list[Json]:
-    """One a side that has a video, which is copied beside the page."""
+def _players(number: int, each: CaseComparison, old: RunFolder, new: RunFolder, destination: Path) -> list[Json]:
+    """One a side that has a video, which is copied beside the page; its time is the table's."""
+    name = _name(each)
+    main = each.metrics[0] if each.metrics else None
+    times = (main.old_s, main.new_s) if main is not None else (None, None)
     found = []
     for place, (side, run) in enumerate((("old", old), ("new", new))):
         record = _record(run, name)
@@ -217,7 +228,7 @@ def _players(number: int, name: str, old: RunFolder, new: RunFolder, destination
                 "title": f"{side}: {record.case.title}",
                 "group": f"#{number} {record.case.title}",
                 "outcome": outcome_title(record),
-                "time_s": record.times.generation_s,
+                "time_s": times[place],
                 "badges": (),
                 "clip": clip,
             }
