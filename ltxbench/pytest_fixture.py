@@ -36,7 +36,8 @@ class Bench:
         baseline: str | Path | None = None,
         engine: str = "mlx",
     ) -> RunFolder:
-        """Runs the chosen cases of a matrix (its name or file), each in a process of its own, and returns the run.
+        """Runs the chosen cases of a matrix (its name in the root's `matrices/`, or a file), each in a process of its
+        own, and returns the run.
 
         The test fails with one line a figure when a case does not finish, when its median over `rounds` lies above
         `max_peak_gib` (MLX's peak) or `max_generation_s`, when that was not measured, and when `baseline` says that a
@@ -50,20 +51,22 @@ class Bench:
             run = self._measure(matrix, [case] if isinstance(case, str) else list(case), weights, rounds, engine)
             said = [*_limits(run, max_peak_gib, max_generation_s), *self._changes(run, baseline)]
         except LtxbenchError as error:
-            pytest.fail(f"ltxbench: {error.message}\n  {error.hint or ''}".rstrip(), pytrace=False)
+            told = f"ltxbench: {error.message}\n  {error.hint or ''}".rstrip()
+            raise pytest.fail.Exception(told, pytrace=False) from None
         if said:
             pytest.fail("\n".join(["ltxbench: over the limit", *(f"  {line}" for line in said)]), pytrace=False)
         return run
 
     def _measure(self, matrix: str | Path, cases: list[str], weights: str, rounds: int, engine: str) -> RunFolder:
         from ltxbench.matrix import find, load, select
+        from ltxbench.matrix.catalog import FOLDER
         from ltxbench.run.lock import machine_lock
         from ltxbench.run.options import Options
         from ltxbench.run.runner import Work, run_matrix
         from ltxbench.weights.resolve import digest, resolve
 
         given = self.root / matrix
-        resolved = load(given if given.is_file() else find(str(matrix)))
+        resolved = load(given if given.is_file() else find(str(matrix), self.root / FOLDER))
         chosen = select(resolved, cases)
         with machine_lock(f"pytest, matrix {resolved.name}", wait=True):
             files = resolve(weights, chosen)

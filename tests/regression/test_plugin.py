@@ -66,6 +66,20 @@ def test_unknown(ltxbench):
     assert "two: 1 of 1 rounds ended as failed" in out
     assert "three" in out
     assert "Traceback" not in out
+    assert "During handling" not in out, "an error is told once"
+
+
+def test_a_name_is_looked_up_in_the_roots_matrices_wherever_pytest_was_started(tmp_path: Path) -> None:
+    (tmp_path / "matrices").mkdir()
+    (tmp_path / "matrices" / "named.yaml").write_text(MATRIX)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "sub").mkdir()
+    body = f"""
+def test_named(ltxbench):
+    ltxbench.run("named", case="one", engine="scripted:{tmp_path}/sub/script.json")
+"""
+    result = run_pytest(tmp_path / "sub", body)
+    assert "1 passed" in result.stdout, result.stdout
 
 
 def test_a_baseline_is_asked_where_it_is_given(tmp_path: Path) -> None:
