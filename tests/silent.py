@@ -23,7 +23,7 @@ class SilentRecorder:
     def warm_up(self) -> AbstractContextManager[None]:
         return self.phase(Phase.WARM_UP)
 
-    def step(self, *, stage: int, sigma: float, forwards: int) -> AbstractContextManager[None]:
+    def step(self, *, stage: int, sigma: float, forwards: int, ahead: bool = False) -> AbstractContextManager[None]:
         self.steps.append((self.phases[-1], stage))
         return nullcontext()
 

@@ -96,7 +96,7 @@ class CaseRecorder:
         return self.phase(Phase.WARM_UP)
 
     @contextmanager
-    def step(self, *, stage: int, sigma: float, forwards: int) -> Iterator[None]:
+    def step(self, *, stage: int, sigma: float, forwards: int, ahead: bool = False) -> Iterator[None]:
         cold = self.current is Phase.WARM_UP
         if not cold and self.current not in DENOISING:
             raise RuntimeError(f"a denoising step in phase {self.current}")
@@ -106,10 +106,12 @@ class CaseRecorder:
             yield
             return
         self._in_step = True
-        self._engine.synchronize()
+        if not ahead:
+            self._engine.synchronize()
         start_s = self.now_s()
         yield
-        self._engine.synchronize()
+        if not ahead:
+            self._engine.synchronize()
         end_s = self.now_s()
         # The meter is read once a step, between two, and not at all between steps that are too short for it: reading
         # it would be a tenth of the time of a step of 60 ms.

@@ -7,18 +7,23 @@ EulerDiffusionStep. The official latent is held in bfloat16, this one in float32
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import mlx.core as mx
 
 from ltxbench.errors import LtxbenchError
+from ltxbench.model.device_queue import DeviceQueue
 from ltxbench.model.guidance import Guidance
 from ltxbench.model.schedule import Sigmas
 from ltxbench.model.transformer import Conditioning, VideoTransformer
 
 OnStep = Callable[[float, int], AbstractContextManager[None]]
-"""on_step(sigma, forwards) is entered around each step, its evaluation included."""
+"""on_step(sigma, forwards) is entered around each step, its evaluation included: entered when the latent before is
+computed, left when the step's own is. By then a GPU has been given the beginning of the next step, so that it never
+waits for the host between two."""
 
 
 class InvalidLatent(LtxbenchError):
@@ -61,11 +66,11 @@ def denoise(
         raise ValueError("classifier-free guidance needs the conditioning on a negative prompt")
     latent = latent.astype(mx.float32)
     clean = latent if clean is None else clean.astype(mx.float32)
-    predict = _Predictor(transformer, guidance, conditioning, negative, joined)
+    predict = _Predictor(transformer, guidance, conditioning, negative, joined, rows=latent.shape[1])
     finite: list[mx.array] = []
 
-    for step, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
-        with on_step(float(sigma), guidance.forwards):
+    with _Steps(on_step, sigmas if stepped else sigmas[:1], guidance.forwards) as steps:
+        for step, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
             levels = mx.full(latent.shape[:1], float(sigma)) if mask is None else mask * float(sigma)
             denoised = predict(latent, levels)
             if mask is not None:
@@ -74,19 +79,46 @@ def denoise(
             latent = latent + velocity * float(sigma_next - sigma)
             finite.append(mx.isfinite(latent).all())
             if stepped:
-                mx.eval(latent, finite[-1])
-        if stepped and not finite[-1].item():
-            raise InvalidLatent(step, float(sigma))
+                predict.queue.finish(latent, finite[step], then=partial(steps.end, step, finite[step]))
+        predict.queue.drain()
     if not stepped:
         mx.eval(latent, finite)
         for step, ok in enumerate(finite):
-            if not ok.item():
-                raise InvalidLatent(step, float(sigmas[step]))
+            _check(step, float(sigmas[step]), ok)
     return latent
 
 
+class _Steps:
+    """Is in the `on_step` of the step that the device is at, which lies behind the one that the host prepares."""
+
+    def __init__(self, on_step: OnStep, sigmas: Sigmas, forwards: int) -> None:
+        self._on_step, self._sigmas, self._forwards = on_step, sigmas, forwards
+        self._within = ExitStack()
+
+    def __enter__(self) -> _Steps:
+        self._begin(0)
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self._within.__exit__(*exception)
+
+    def end(self, step: int, finite: mx.array) -> None:
+        self._within.close()
+        _check(step, float(self._sigmas[step]), finite)
+        self._begin(step + 1)
+
+    def _begin(self, step: int) -> None:
+        if step + 1 < len(self._sigmas):
+            self._within.enter_context(self._on_step(float(self._sigmas[step]), self._forwards))
+
+
+def _check(step: int, sigma: float, finite: mx.array) -> None:
+    if not finite.item():
+        raise InvalidLatent(step, sigma)
+
+
 class _Predictor:
-    """The guided prediction of the clean latent."""
+    """The guided prediction of the clean latent; the forwards of all steps share one queue."""
 
     def __init__(
         self,
@@ -95,11 +127,14 @@ class _Predictor:
         conditioning: Conditioning,
         negative: Conditioning | None,
         joined: Conditioning | None,
+        *,
+        rows: int,
     ) -> None:
         self.transformer, self.guidance = transformer, guidance
         self.conditioning = conditioning
         self.negative = negative if guidance.needs_negative else None
         self.joined = joined if guidance.needs_negative else None
+        self.queue: DeviceQueue = transformer.queue(rows * (self.joined or conditioning).batch)
 
     def __call__(self, latent: mx.array, levels: mx.array) -> mx.array:
         uncond = perturbed = None
@@ -120,7 +155,7 @@ class _Predictor:
         self, latent: mx.array, levels: mx.array, conditioning: Conditioning, *, skip: tuple[int, ...] = ()
     ) -> mx.array:
         """latent - sigma * velocity, with sigma [B] or, one a token, [B, N]; one batch after the other a prompt."""
-        velocity = self.transformer(latent, levels, conditioning, skip_self_attention=skip)
+        velocity = self.transformer(latent, levels, conditioning, skip_self_attention=skip, queue=self.queue)
         return latent - velocity.astype(mx.float32) * levels.reshape(levels.shape[0], -1, 1)
 
 

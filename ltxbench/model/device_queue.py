@@ -3,26 +3,65 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 import mlx.core as mx
+
+Then = Callable[[], None]
+
+
+def on_gpu() -> bool:
+    """Whether the device computes while the host goes on."""
+    return mx.default_device().type == mx.DeviceType.gpu
 
 
 class DeviceQueue:
     """Hands work over piece by piece, so that the device starts at once and the memory in flight stays bounded.
 
     A forward that is handed over as a whole holds the temporaries of many blocks at once. Waiting for a piece that is
-    `depth` submissions old costs nothing: the pieces behind it keep the device busy. On a CPU it does nothing.
+    `depth` submissions old costs nothing: the pieces behind it keep the device busy. A CPU computes at once what it
+    is to settle or to finish, and is not given the rest.
     """
 
     def __init__(self, depth: int = 1) -> None:
         self._depth = depth
-        self._on_gpu = mx.default_device().type == mx.DeviceType.gpu
-        self._submitted: deque[mx.array] = deque()
+        self._on_gpu = on_gpu()
+        self._submitted: deque[tuple[tuple[mx.array, ...], Then | None]] = deque()
 
     def submit(self, piece: mx.array) -> None:
-        if not self._on_gpu:
+        if self._on_gpu:
+            self._hand_over((piece,), None)
+
+    def settle(self, piece: mx.array) -> None:
+        """As `submit`, for work that a CPU, too, is to do piece by piece."""
+        if self._on_gpu:
+            self._hand_over((piece,), None)
+        else:
+            mx.eval(piece)
+
+    def finish(self, *piece: mx.array, then: Then) -> None:
+        """Calls `then` as soon as the piece is known to be computed: with the pieces behind it handed over, in `submit`
+        or in `drain`. What it raises comes out of there.
+        """
+        if self._on_gpu:
+            self._hand_over(piece, then)
             return
-        mx.async_eval(piece)
-        self._submitted.append(piece)
+        mx.eval(*piece)
+        then()
+
+    def drain(self) -> None:
+        """Waits for everything that was handed over."""
+        while self._submitted:
+            self._await_oldest()
+
+    def _hand_over(self, piece: tuple[mx.array, ...], then: Then | None) -> None:
+        mx.async_eval(*piece)
+        self._submitted.append((piece, then))
         if len(self._submitted) > self._depth:
-            mx.eval(self._submitted.popleft())
+            self._await_oldest()
+
+    def _await_oldest(self) -> None:
+        piece, then = self._submitted.popleft()
+        mx.eval(*piece)
+        if then is not None:
+            then()

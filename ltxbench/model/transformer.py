@@ -135,24 +135,29 @@ class VideoTransformer(nn.Module):
         conditioning: Conditioning,
         *,
         skip_self_attention: tuple[int, ...] = (),
+        queue: DeviceQueue | None = None,
     ) -> mx.array:
         """Velocity [B, N, out_channels] in the model's dtype, of a latent [B, N, in_channels].
 
         `timestep` is the noise level in 0..1 as float32: [B] for a whole latent, or [B, N] one a token. One latent
         under a conditioning on several prompts gives a velocity for each: they part where the text is first seen. In
         the blocks numbered in `skip_self_attention` every token attends to itself alone (STG as of March 2026).
+        `queue` is the one of the forwards before, of its own where it is None.
         """
         timestep = timestep.astype(mx.float32) * self.config.timestep_scale_multiplier
         modulation, embedded = self.adaln_single(timestep[:, None] if timestep.ndim == 1 else timestep, self.dtype)
         x = self.patchify_proj(latent.astype(self.dtype))
-        queue = self._queue(rows=x.shape[1] * conditioning.batch)
+        queue = queue or self.queue(rows=x.shape[1] * conditioning.batch)
         for number, (block, text) in enumerate(zip(self.transformer_blocks, conditioning.text, strict=True)):
             skip = number in skip_self_attention
             x = block(x, modulation, conditioning.rotation, text, skip_self_attention=skip, submit=queue.submit)
         return self._head(x, embedded)
 
-    def _queue(self, rows: int) -> DeviceQueue:
-        """Few rows are done so soon that two pieces must wait for the device; many, or packed weights, hold memory."""
+    def queue(self, rows: int) -> DeviceQueue:
+        """For forwards of so many rows, all samples counted.
+
+        Few rows are done so soon that two pieces must wait for the device; many, or packed weights, hold memory.
+        """
         packed = isinstance(self.transformer_blocks[0].ff.net[-1], nn.QuantizedLinear)
         return DeviceQueue(depth=1 if packed or rows > FEW_ROWS else 2)
 

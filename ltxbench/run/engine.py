@@ -45,7 +45,7 @@ class MlxMemory:
 
 
 class Recorder(Protocol):
-    """Handed to the engine. Phases and timed steps synchronise the engine before they read the clock."""
+    """Handed to the engine. Phases and steps synchronise it before they read the clock, unless a step is told not to."""
 
     @property
     def stepped(self) -> bool:
@@ -59,8 +59,12 @@ class Recorder(Protocol):
         An engine enters it only when the job asks for it, between other phases, as often as it likes.
         """
 
-    def step(self, *, stage: int, sigma: float, forwards: int) -> AbstractContextManager[None]:
-        """Around one denoising step, within DENOISE_1, DENOISE_2 or WARM_UP."""
+    def step(self, *, stage: int, sigma: float, forwards: int, ahead: bool = False) -> AbstractContextManager[None]:
+        """Around one denoising step, within DENOISE_1, DENOISE_2 or WARM_UP.
+
+        `ahead` is for an engine that hands work over before what precedes it is done: it enters when nothing before
+        this step is left to compute, and leaves when this step's latent is computed, whatever waits behind it.
+        """
 
     def facts(self, **facts: Fact) -> None:
         """Kept in the case's record under these names."""

@@ -209,7 +209,7 @@ def _conditioning(
 
 
 def _step(recorder: Recorder, stage: int, sigma: float, forwards: int) -> AbstractContextManager[None]:
-    return recorder.step(stage=stage, sigma=sigma, forwards=forwards)
+    return recorder.step(stage=stage, sigma=sigma, forwards=forwards, ahead=True)
 
 
 def _upscale(

@@ -55,6 +55,18 @@ def test_a_step_is_timed_across_synchronisation_on_both_sides(recorder, engine, 
     assert (second.sigma, second.forwards, second.stage) == (0.5, 2, 1)
 
 
+def test_a_step_of_an_engine_that_runs_ahead_waits_for_nothing_behind_it(recorder, engine, events):
+    with recorder.phase(Phase.DENOISE_1):
+        with recorder.step(stage=1, sigma=1.0, forwards=1, ahead=True):
+            engine.now_s += 0.5
+            engine.pending_s = 2.0  # the next step's beginning
+        with recorder.step(stage=1, sigma=0.5, forwards=1, ahead=True):
+            engine.now_s += 0.25
+    first, second = steps(events)
+    assert (first.step_s, second.start_s, second.step_s) == (0.5, 0.5, 0.25)
+    assert phases(events)[0].duration_s == 2.75
+
+
 def test_step_numbers_go_on_into_the_second_stage(recorder, events):
     for phase, stage in ((Phase.DENOISE_1, 1), (Phase.DENOISE_2, 2)):
         with recorder.phase(phase), recorder.step(stage=stage, sigma=1.0, forwards=1):

@@ -112,7 +112,7 @@ def loop_arms(case: Case, transformer: VideoTransformer, text_tokens: int) -> di
 
 
 def step(recorder: CaseRecorder, sigma: float, forwards: int) -> AbstractContextManager[None]:
-    return recorder.step(stage=1, sigma=sigma, forwards=forwards)
+    return recorder.step(stage=1, sigma=sigma, forwards=forwards, ahead=True)
 
 
 def timed(arm: Arm) -> Seconds:

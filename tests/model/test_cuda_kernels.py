@@ -9,7 +9,6 @@ import pytest
 from ltxbench.model import cuda_kernels
 from ltxbench.model.adaln import Modulation
 from ltxbench.model.attention import Attention
-from ltxbench.model.device_queue import DeviceQueue
 from ltxbench.model.positions import token_positions
 from ltxbench.model.rope import Rope
 
@@ -79,15 +78,3 @@ def test_rows_that_are_no_whole_thread_block_are_left_to_the_plain_operations(di
 def test_the_rows_of_the_19b_fit() -> None:
     assert cuda_kernels.fits(4096, mx.bfloat16)
     assert cuda_kernels.fits(3840, mx.bfloat16)
-
-
-def test_a_queue_waits_only_for_old_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    waited: list[mx.array] = []
-    monkeypatch.setattr(mx, "async_eval", lambda *arrays: None)
-    monkeypatch.setattr(mx, "eval", lambda *arrays: waited.extend(arrays))
-    queue = DeviceQueue(depth=2)
-    queue._on_gpu = True
-    pieces = [mx.array(index) for index in range(5)]
-    for piece in pieces:
-        queue.submit(piece)
-    assert [id(piece) for piece in waited] == [id(piece) for piece in pieces[:3]]

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from ltxbench.errors import LtxbenchError
+from ltxbench.model import device_queue
 from ltxbench.model.denoise import InvalidLatent, denoise, pack, unpack
+from ltxbench.model.device_queue import DeviceQueue
 from ltxbench.model.guidance import Guidance
 from ltxbench.model.positions import token_positions
 from ltxbench.model.schedule import Sigmas, dev_sigmas, distilled_sigmas
@@ -87,14 +89,47 @@ def test_every_step_is_announced_and_evaluated_within(
     assert events == expected
 
 
+def test_a_step_that_runs_ahead_ends_when_its_latent_is_computed_and_the_next_one_is_begun(
+    transformer: VideoTransformer, texts: tuple[Conditioning, Conditioning], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the queue of a GPU on the device at hand: MLX hands work over on a CPU, too."""
+    latent, sigmas = stored("denoise")["inputs.latent"], distilled_sigmas()
+    behind = denoise(transformer, latent, sigmas, texts[0])
+
+    monkeypatch.setattr(device_queue, "on_gpu", lambda: True)
+    submitted: list[int] = []
+    submit = DeviceQueue.submit
+    monkeypatch.setattr(DeviceQueue, "submit", lambda queue, piece: (submitted.append(1), submit(queue, piece))[1])
+    at_end: list[tuple[float, int]] = []
+
+    @contextmanager
+    def step(sigma: float, forwards: int) -> Iterator[None]:
+        yield
+        at_end.append((sigma, len(submitted)))
+
+    ahead = denoise(transformer, latent, sigmas, texts[0], on_step=step)
+    assert mx.array_equal(ahead, behind)
+    assert [sigma for sigma, _ in at_end] == [float(sigma) for sigma in sigmas[:-1]]
+    pieces = len(submitted) // len(at_end)
+    assert all(pieces * number < count < pieces * (number + 1) for number, (_, count) in enumerate(at_end[:-1], 1))
+    assert at_end[-1][1] == len(submitted)
+
+
+@pytest.mark.parametrize("ahead", [False, True])
 @pytest.mark.parametrize("stepped", [True, False])
 def test_a_latent_that_is_not_finite_names_the_step(
-    transformer: VideoTransformer, texts: tuple[Conditioning, Conditioning], stepped: bool
+    transformer: VideoTransformer,
+    texts: tuple[Conditioning, Conditioning],
+    stepped: bool,
+    ahead: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(device_queue, "on_gpu", lambda: ahead)
     broken = stored_transformer.transformer()
 
     class FailsInThirdStep:
         calls = 0
+        queue = broken.queue
 
         def __call__(self, *args: object, **kwargs: object) -> mx.array:
             self.calls += 1

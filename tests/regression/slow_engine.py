@@ -45,8 +45,8 @@ class Paced:
         return self._recorder.warm_up()
 
     @contextmanager
-    def step(self, *, stage: int, sigma: float, forwards: int) -> Iterator[None]:
-        with self._recorder.step(stage=stage, sigma=sigma, forwards=forwards):
+    def step(self, *, stage: int, sigma: float, forwards: int, ahead: bool = False) -> Iterator[None]:
+        with self._recorder.step(stage=stage, sigma=sigma, forwards=forwards, ahead=ahead):
             until_s = time.perf_counter() + self._pace_s
             yield
             self._engine.synchronize()

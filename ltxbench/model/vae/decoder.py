@@ -36,8 +36,7 @@ class Decoder(nn.Module):
         self.conv_out = style.conv(channels, config.out_channels * config.patch_size**2)
 
     def __call__(self, x: mx.array) -> mx.array:
-        # A GPU waits for nothing between the blocks; a CPU would build up all of them.
-        settle = DeviceQueue().submit if mx.default_device().type == mx.DeviceType.gpu else mx.eval
+        settle = DeviceQueue().settle  # a GPU waits for nothing between the blocks
         x = self.conv_in(x)
         for block in self.up_blocks:
             x = block(x, settle) if isinstance(block, ResStage) else block(x)

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ltxbench.errors import UsageError
+from ltxbench.model.device_queue import DeviceQueue
 from ltxbench.model.vae.config import Stride
 from ltxbench.model.vae.decoder import VideoDecoder
 
@@ -197,16 +198,18 @@ def _decode_row(decoder: VideoDecoder, latent: mx.array, tiles: Grid, time: Tile
     size = (tiles.height[-1].placement.stop, tiles.width[-1].placement.stop)
     frames = time.placement.stop - time.placement.start
     chunk = mx.zeros((latent.shape[0], frames, *size, decoder.config.out_channels))
+    queue = DeviceQueue()
     for row, column in product(tiles.height, tiles.width):
         cells = part[:, :, :, row.span.start : row.span.stop, column.span.start : column.span.stop]
         weights = (
             over_time * mx.array(row.placement.weights)[:, None, None] * mx.array(column.placement.weights)[:, None]
         )
         video = decoder.decode_channels_last(cells).astype(mx.float32) * weights
+        queue.settle(video)
         rows = slice(row.placement.start, row.placement.stop)
         columns = slice(column.placement.start, column.placement.stop)
         chunk = chunk.at[:, :, rows, columns].add(video)  # in place, where += makes a copy
-        mx.eval(chunk)
+        mx.async_eval(chunk)
         del video
     return chunk
 
