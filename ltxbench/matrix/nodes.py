@@ -17,6 +17,7 @@ from ltxbench.matrix.problems import Mark, quoted
 
 MAX_DEPTH = 16
 MAX_NODES = 100_000
+TOO_DEEP = f"nested more than {MAX_DEPTH} deep"
 
 Parser: type[yaml.SafeLoader] | type[yaml.CSafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml where PyYAML was built with it: ten times faster, the same events."""
@@ -58,7 +59,9 @@ def parse(text: str, path: Path) -> Node:
             problem += f" ({error.context} that starts in line {error.context_mark.line + 1})"
         hint = "Indent with spaces, not tabs." if mark and _starts_with_tab(text, mark.line) else None
         line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
-        raise MatrixError(f"not YAML: {problem}", path=path, line=line, column=column, hint=hint) from error
+        # libyaml reads ahead, and since 0.2.6 has a limit of its own.
+        what = TOO_DEEP if "nesting depth" in problem else f"not YAML: {problem}"
+        raise MatrixError(what, path=path, line=line, column=column, hint=hint) from error
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         # PyYAML in Python lets int() and chr() fail on absurd escapes and version numbers.
         line, column = reader.last
@@ -106,7 +109,7 @@ class _TreeReader:
         if event.tag is not None:
             raise self._error(event, f"tags ({quoted(event.tag)}) are not allowed")
         if depth > MAX_DEPTH:
-            raise self._error(event, f"nested more than {MAX_DEPTH} deep")
+            raise self._error(event, TOO_DEEP)
         if isinstance(event, yaml.SequenceStartEvent):
             return Sequence(at, tuple(self._items(depth)))
         return Mapping(at, tuple(self._entries(depth)))

@@ -45,7 +45,7 @@ class MlxMemory:
 
 
 class Recorder(Protocol):
-    """Handed to the engine. Phases and steps synchronise it before they read the clock, unless a step is told not to."""
+    """Handed to the engine. Phases and steps synchronise it before they read the clock; a step can be told not to."""
 
     @property
     def stepped(self) -> bool:
