@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ltxbench.run.store import RunFolder
+    from ltxbench.weights.random.disk import Watch
 
 
 class WarmUp(StrEnum):
@@ -160,9 +163,11 @@ def bench(
             which = str(path)
             if not case:
                 cases = tuple(selected_cases(resolved, read_run(path)[0]))
-        if from_disk:
-            _say(console, "writing random weights as files where they are not there yet")
-        files = resolve(weights, cases, from_disk=from_disk)
+        if from_disk and options.memory_check and not options.skip_too_large:
+            # Before tens of gigabytes are written for a run that cannot be.
+            runner.refuse_too_large(engine, cases, resolve(weights, cases))
+        with _writing(console, shown=from_disk) as watch:
+            files = resolve(weights, cases, from_disk=from_disk, watch=watch)
         if files.synthetic:
             _say(console, RANDOM if files.kind.startswith("random") else SYNTHETIC)
         else:
@@ -189,6 +194,27 @@ def bench(
         print(f"Page: {write(run, reports / resolved.name)}")
     print(f"Run:  {run.path}")
     _conclude(run, matrix, console)
+
+
+@contextmanager
+def _writing(console: Console, *, shown: bool) -> Iterator[Watch]:
+    """A bar while random weights are written, from the first look at them on."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=console, transient=True, disable=not (shown and console.is_terminal))
+    begun = False
+
+    def watch(written_bytes: int, total_bytes: int) -> None:
+        nonlocal begun
+        if not begun:
+            begun = True
+            _say(console, f"writing random weights as files, {total_bytes / 1e9:.1f} GB, kept for the next time")
+            bar.add_task("writing", total=total_bytes)
+        bar.update(bar.task_ids[0], completed=written_bytes)
+
+    with bar:
+        yield watch
 
 
 def _cut(run: RunFolder) -> bool:

@@ -178,6 +178,13 @@ def _admit(
     return admit(accelerator, work.root, needed_bytes, options, script, skipped)
 
 
+def refuse_too_large(engine: str, cases: Sequence[Case], weights: WeightFiles) -> None:
+    """Before anything is made for the run: raises ResourceError when a case needs more memory than there is."""
+    with interrupts() as asked:
+        if (survey := probe_memory(engine, cases, weights, asked)) is not None:
+            check(survey)
+
+
 def _check_memory(
     work: Work, cases: Sequence[Case], options: Options, listener: Listener, asked: Interrupts
 ) -> Mapping[str, str]:

@@ -25,7 +25,7 @@ from ltxbench.weights.files import (
 from ltxbench.weights.gemma_folder import check_gemma
 from ltxbench.weights.header import read_header
 from ltxbench.weights.integrity import checked_sha256
-from ltxbench.weights.random.disk import ensure_files, kind_of
+from ltxbench.weights.random.disk import Watch, ensure_files, kind_of
 from ltxbench.weights.random.sizes import DEFAULT, VERSION, sizes_of
 from ltxbench.weights.registry import needed as models_of
 from ltxbench.weights.registry import registry
@@ -51,11 +51,11 @@ ROLES = {
 """Name in the registry to field of WeightFiles."""
 
 
-def resolve(spec: str, needed: Iterable[Case], *, from_disk: bool = False) -> WeightFiles:
+def resolve(spec: str, needed: Iterable[Case], *, from_disk: bool = False, watch: Watch | None = None) -> WeightFiles:
     """The set called `tiny` (made if need be), `official` (the Hugging Face cache, offline), `random` or `random:SIZE`
     (no files at all), or a folder with the official names.
 
-    `from_disk` writes random weights as files first, and reads those.
+    `from_disk` writes random weights as files first, told to `watch`, and reads those.
 
     Only what the cases read has to be there. Raises WeightsError that names what is missing and how to get it.
     """
@@ -71,7 +71,7 @@ def resolve(spec: str, needed: Iterable[Case], *, from_disk: bool = False) -> We
     if spec == TINY:
         return ensure_tiny(cache_folder())
     if kind == RANDOM:
-        return _random(size or DEFAULT, names, from_disk)
+        return _random(size or DEFAULT, names, from_disk, watch)
     return _official(names) if spec == OFFICIAL else _folder(spec, names)
 
 
@@ -86,11 +86,11 @@ def _check_loras(cases: Iterable[Case]) -> None:
             read_header(Path(lora.path))
 
 
-def _random(size: str, names: list[str], from_disk: bool) -> WeightFiles:
+def _random(size: str, names: list[str], from_disk: bool, watch: Watch | None) -> WeightFiles:
     sizes_of(size)
     weights = RandomWeights(seed=RANDOM_SEED, size=size)
     if from_disk:
-        return ensure_files(weights, names, cache_folder())
+        return ensure_files(weights, names, cache_folder(), watch)
     absent = dict.fromkeys(ROLES.values())
     return WeightFiles(kind=kind_of(weights), synthetic=True, random=weights, **absent)
 

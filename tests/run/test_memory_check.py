@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from typer.testing import CliRunner
 
+from ltxbench.cli.app import app
 from ltxbench.errors import ResourceError
 from ltxbench.run.listener import Listener
 from ltxbench.run.memory_need import CaseNeed, Survey
@@ -75,3 +77,23 @@ def test_weights_that_cannot_be_opened_are_a_note_and_their_cases_tell_the_rest(
     assert "the memory needed was not estimated" in notes.notes[0]
     assert run.cases[0].outcome is Outcome.FAILED
     assert "have no file for" in str(run.cases[0].failure)
+
+
+def test_the_memory_is_told_before_any_file_of_random_weights_is_written(tmp_path, monkeypatch, scripted):
+    monkeypatch.setenv("LTXBENCH_CACHE", str(tmp_path / "cache"))
+    small = CaseNeed(case="distilled", needed_bytes=100, phase=Phase.DECODE)
+    engine = scripted(Script(survey=Survey(needs=(small,), available_bytes=50)))
+    arguments = [
+        "bench",
+        "smoke",
+        "--case",
+        "distilled",
+        "--weights",
+        "random:small",
+        "--from-disk",
+        "--engine",
+        engine,
+    ]
+    result = CliRunner().invoke(app, [*arguments, "--runs", str(tmp_path / "runs")])
+    assert isinstance(result.exception, ResourceError)
+    assert not list((tmp_path / "cache").rglob("*.safetensors*"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import shutil
 from collections import namedtuple
+from itertools import pairwise
 from pathlib import Path
 
 import mlx.core as mx
@@ -14,6 +15,7 @@ from ltxbench.errors import ResourceError
 from ltxbench.matrix.case import Model
 from ltxbench.model.checkpoint import open_unified
 from ltxbench.weights.files import RandomWeights, WeightFiles
+from ltxbench.weights.random import disk
 from ltxbench.weights.random.disk import ensure_files
 from ltxbench.weights.random.writing import MARKER, SPARE_BYTES, write_missing
 from ltxbench.weights.source import FileSource, RandomSource
@@ -154,3 +156,21 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ResourceError, match="cannot be written"):
         ensure_files(WEIGHTS, ["upscaler"], tmp_path / "file")
+
+
+def test_writing_tells_how_far_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(disk, "LOOK_S", 0.01)
+    told: list[tuple[int, int]] = []
+    written = ensure_files(WEIGHTS, ["distilled", "upscaler"], tmp_path, lambda *bytes_: told.append(bytes_))
+    files = [written.distilled, written.upscaler]
+    assert {total for _, total in told} == {sum(path.stat().st_size for path in files)}
+    assert all(0 <= before[0] <= after[0] <= after[1] for before, after in pairwise(told))
+    assert told[-1][0] > 0
+
+
+def test_nothing_is_told_where_nothing_is_written(tmp_path, monkeypatch):
+    ensure_files(WEIGHTS, ["upscaler"], tmp_path)
+    monkeypatch.setattr(disk, "LOOK_S", 0.01)
+    told: list[int] = []
+    ensure_files(WEIGHTS, ["upscaler"], tmp_path, lambda written, total: told.append(total))
+    assert not told

@@ -6,7 +6,7 @@ The process that supervises a run imports no MLX, which would hold memory of the
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -26,9 +26,13 @@ NAMES = {
     "gemma": files.GEMMA_4BIT,
 }
 """Name in the registry to file, or to Gemma's folder."""
+LOOK_S = 0.5
+
+Watch = Callable[[int, int], None]
+"""Told, while files are written, how many bytes of how many are."""
 
 
-def ensure_files(weights: RandomWeights, names: Iterable[str], cache: Path) -> WeightFiles:
+def ensure_files(weights: RandomWeights, names: Iterable[str], cache: Path, watch: Watch | None = None) -> WeightFiles:
     """The files of the named models under `cache`, written first where they are absent or torn.
 
     Safe when several processes ask at once: one writes, the others wait. Raises ResourceError when the disk is too
@@ -39,7 +43,7 @@ def ensure_files(weights: RandomWeights, names: Iterable[str], cache: Path) -> W
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with locked(cache / f"{folder.name}.lock"):
-            _write(folder, weights, wanted)
+            _write(folder, weights, wanted, watch)
     except OSError as error:
         why = "the disk is full" if error.errno == errno.ENOSPC else error.strerror
         raise ResourceError(
@@ -58,6 +62,12 @@ def ensure_files(weights: RandomWeights, names: Iterable[str], cache: Path) -> W
     )
 
 
+def _missing_bytes(folder: Path, weights: RandomWeights, names: list[str]) -> int:
+    from ltxbench.weights.random.writing import missing
+
+    return sum(each.file.size_bytes for each in missing(folder, weights, names))
+
+
 def _write_missing(folder: Path, weights: RandomWeights, names: list[str]) -> None:
     from ltxbench.weights.random.writing import write_missing
 
@@ -69,12 +79,26 @@ def kind_of(weights: RandomWeights) -> str:
     return "random" if weights.size == DEFAULT else f"random:{weights.size}"
 
 
-def _write(folder: Path, weights: RandomWeights, names: list[str]) -> None:
+def _write(folder: Path, weights: RandomWeights, names: list[str], watch: Watch | None) -> None:
     with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as process:
         try:
-            process.submit(_write_missing, folder, weights, names).result()
+            total_bytes = process.submit(_missing_bytes, folder, weights, names).result()
+            before_bytes = _size(folder)
+            writing = process.submit(_write_missing, folder, weights, names)
+            while True:
+                try:
+                    return writing.result(timeout=LOOK_S)
+                except TimeoutError:
+                    if writing.done():
+                        raise
+                    if watch is not None and total_bytes:
+                        watch(min(_size(folder) - before_bytes, total_bytes), total_bytes)
         except BrokenProcessPool:
             raise ResourceError(
                 f"{folder}: the process that wrote the random weights was killed",
                 hint="Often the system, out of memory. The same command goes on with the file that it was at.",
             ) from None
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

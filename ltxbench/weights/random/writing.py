@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import mlx.core as mx
 import numpy as np
@@ -44,26 +44,44 @@ class RandomFile:
         return len(self.head) + sum(tensor.size_bytes for tensor in self.tensors.values())
 
 
-def write_missing(folder: Path, weights: RandomWeights, names: list[str]) -> None:
-    """Raises ResourceError before anything is written if not all of it fits, OSError when writing fails."""
-    for stray in folder.rglob(f"*{PARTIAL}"):
-        stray.unlink()
+class Missing(NamedTuple):
+    model: str
+    key: str
+    """In the marker."""
+    file: RandomFile
+
+
+def missing(folder: Path, weights: RandomWeights, names: list[str]) -> list[Missing]:
+    """What is to be written for the named models, by what the marker and the files' sizes say."""
     sizes = sizes_of(weights.size)
-    generator = {"version": VERSION, "seed": weights.seed, "sizes": asdict(sizes)}
-    complete = _complete(folder / MARKER, generator)
-    missing = []
+    complete = _complete(folder / MARKER, _generator(weights))
+    found = []
     for name in names:
         file = planned(folder, name, sizes)
         key = file.path.relative_to(folder).as_posix()
         if complete.get(key) != file.size_bytes or not _has_size(file.path, file.size_bytes):
-            missing.append((name, key, file))
-    _check_disk(folder, sum(file.size_bytes for _, _, file in missing))
-    for name, key, file in missing:
+            found.append(Missing(name, key, file))
+    return found
+
+
+def write_missing(folder: Path, weights: RandomWeights, names: list[str]) -> None:
+    """Raises ResourceError before anything is written if not all of it fits, OSError when writing fails."""
+    for stray in folder.rglob(f"*{PARTIAL}"):
+        stray.unlink()
+    todo = missing(folder, weights, names)
+    _check_disk(folder, sum(each.file.size_bytes for each in todo))
+    generator = _generator(weights)
+    complete = _complete(folder / MARKER, generator)
+    for model, key, file in todo:
         write_file(file, weights.seed)
-        if name == "gemma":
-            _write_gemma_settings(file.path.parent, sizes)
+        if model == "gemma":
+            _write_gemma_settings(file.path.parent, sizes_of(weights.size))
         complete[key] = file.size_bytes
         _replace(folder / MARKER, json.dumps({"generator": generator, "files": complete}, indent=1).encode() + b"\n")
+
+
+def _generator(weights: RandomWeights) -> dict[str, Any]:
+    return {"version": VERSION, "seed": weights.seed, "sizes": asdict(sizes_of(weights.size))}
 
 
 def planned(folder: Path, name: str, sizes: Sizes) -> RandomFile:
