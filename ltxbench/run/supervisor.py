@@ -9,8 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
@@ -103,7 +103,7 @@ class _Child:
         self._gone = False
         self._kill_at_s: float | None = None
         self._repeat_at_s: float | None = None
-        with ExitStack() as stack:
+        with _no_process(), ExitStack() as stack:
             self._selector = stack.enter_context(selectors.DefaultSelector())
             pipes = stack.enter_context(Pipes())
             events, events_end = pipes.open()
@@ -119,18 +119,15 @@ class _Child:
             if interrupts is not None:
                 self._selector.register(interrupts.descriptor, selectors.EVENT_READ)
             self.started_s = self.ended_s = time.monotonic()
-            try:
-                self._process = subprocess.Popen(
-                    [sys.executable, "-m", "ltxbench.run.worker", str(events_end), str(lifeline)],
-                    stdin=stdin,
-                    stdout=printed_end,
-                    stderr=printed_end,
-                    pass_fds=(events_end, lifeline),
-                    start_new_session=True,
-                    env={**os.environ, **environment},
-                )
-            except OSError as error:
-                raise ResourceError(f"no process can be started for a case ({error})") from error
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "ltxbench.run.worker", str(events_end), str(lifeline)],
+                stdin=stdin,
+                stdout=printed_end,
+                stderr=printed_end,
+                pass_fds=(events_end, lifeline),
+                start_new_session=True,
+                env={**os.environ, **environment},
+            )
             for descriptor in (events_end, printed_end, lifeline):
                 pipes.close(descriptor)
             self._waiter = threading.Thread(target=self._await_exit, name="child-waiter", daemon=True)
@@ -228,6 +225,15 @@ class _Child:
     def _signal_group(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError, PermissionError):  # macOS answers EPERM for a group of zombies
             os.killpg(self._process.pid, number)
+
+
+@contextmanager
+def _no_process() -> Iterator[None]:
+    """What the system refuses, be it a pipe or the process itself, told as ResourceError."""
+    try:
+        yield
+    except OSError as error:
+        raise ResourceError(f"no process can be started for a case ({error})") from error
 
 
 def _earliest(*times_s: float | None) -> float | None:
