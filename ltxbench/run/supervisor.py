@@ -120,7 +120,7 @@ class _Child:
                 self._selector.register(interrupts.descriptor, selectors.EVENT_READ)
             self.started_s = self.ended_s = time.monotonic()
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "ltxbench.run.worker", str(events_end), str(lifeline)],
+                [sys.executable, "-m", "ltxbench.run.child", str(events_end), str(lifeline)],
                 stdin=stdin,
                 stdout=printed_end,
                 stderr=printed_end,
