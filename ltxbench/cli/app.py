@@ -58,9 +58,11 @@ def main() -> None:
     try:
         _run(printed)
     except LtxbenchError as error:
-        print(f"ltxbench: {error.message}", file=sys.stderr)
+        from ltxbench.report.escape import visible
+
+        print(f"ltxbench: {visible(error.message)}", file=sys.stderr)
         if error.hint:
-            print(f"  {error.hint}", file=sys.stderr)
+            print(f"  {visible(error.hint)}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # or one more would end the interpreter's end in a traceback

@@ -5,12 +5,20 @@ from __future__ import annotations
 import io
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from ltxbench.run.files import disk_full
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
+
+
+def say(line: str, *, file: TextIO | None = None) -> None:
+    """Prints one line. What in it would steer the terminal, or begin another line, is shown as U+FFFD: much of what
+    is printed was read from files that may come from anybody."""
+    from ltxbench.report.escape import visible
+
+    print(visible(line).replace("\n", "\ufffd"), file=file)
 
 
 class Lasting(io.FileIO):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 
 import pytest
 
+from ltxbench.__main__ import main
 from ltxbench.audit.records import read_audit
 from ltxbench.errors import ResourceError, ResultError
 from ltxbench.quality import stored as quality
@@ -20,6 +22,7 @@ from ltxbench.run.sealing import read_seal
 from tests.run.faults.conftest import Bench, all_files, two_cases
 
 ESCAPES = "\x1b[31mred\x07"
+FORGED = f"{ESCAPES}\u202e\nNothing regressed: all is well"
 
 
 @pytest.fixture(scope="module")
@@ -197,3 +200,29 @@ def test_a_plan_that_does_not_belong_to_the_matrix_is_refused(done, keys, value)
     change(lose_the_journal(done.path), *keys, value=value)
     with pytest.raises(ResultError, match="its order of cases does not belong to its matrix"):
         read_run(done.path)
+
+
+def test_no_text_of_a_strangers_run_steers_the_terminal_or_forges_a_line(done, monkeypatch, capsys):
+    def ltxbench(*arguments):
+        monkeypatch.setattr(sys, "argv", ["ltxbench", *map(str, arguments)])
+        with pytest.raises(SystemExit):
+            main()
+        shown = "".join(capsys.readouterr())
+        assert all(line.isprintable() and not line.startswith("Nothing regressed: all") for line in shown.split("\n"))
+        return shown
+
+    mine, strange, kept = done.path, done.root / "small" / "strange", done.folder / "baseline"
+    shutil.copytree(mine, strange)
+    for keys in (("machine", "os"), ("machine", "git_commit"), ("weights", "kind"), ("weights", "digest"), ("id",)):
+        change(lose_the_journal(strange) if keys == ("machine", "os") else strange / "run.json", *keys, value=FORGED)
+    assert "red" in ltxbench("compare", mine, strange)
+    ltxbench("baseline", "add", mine, "--baseline", kept, "--force")
+    assert "red" in ltxbench("check", strange, "--baseline", kept, "--verdict", done.folder / "verdict.json")
+    entry = next(kept.rglob("*.json"))
+    for keys in (("commit",), ("cases", 0, "conditions", "chip")):
+        change(entry, *keys, value=FORGED)
+    assert "red" in ltxbench("baseline", "list", "--baseline", kept)
+    ltxbench("history", "--baseline", kept)
+    with pytest.raises(ResultError, match="red") as told:
+        done.resume(which="strange", repeats=2)
+    assert "weights" in told.value.message
