@@ -25,7 +25,16 @@ from ltxbench.frozen import Frozen
 from ltxbench.matrix.problems import quoted
 from ltxbench.regular import read_regular
 from ltxbench.run.files import make_folder, resource_errors, sync, write_atomically
-from ltxbench.run.records import CHECK_ROUND, DENOISING, SCHEMA_VERSION, CaseRecord, Outcome, Phase, RunRecord
+from ltxbench.run.records import (
+    CHECK_ROUND,
+    DENOISING,
+    MEMORY_COLUMNS,
+    SCHEMA_VERSION,
+    CaseRecord,
+    Outcome,
+    Phase,
+    RunRecord,
+)
 from ltxbench.run.upgrades import upgrade
 
 if TYPE_CHECKING:
@@ -104,12 +113,17 @@ class RunFolder:
         path = self.folder_of(name, self._case(name).round if number is None else number) / MEMORY_FILE
         if not path.exists():
             return None
+        kinds = {"time_s": "float64", "phase": "string"}
         try:
             data = read_regular(_inside(path, self.path), RECORD_LIMIT_BYTES)
-            series = pd.read_csv(io.BytesIO(data), dtype={"phase": "string"})
-        except (OSError, ValueError) as error:
+            series = pd.read_csv(
+                io.BytesIO(data), dtype={column: kinds.get(column, "Int64") for column in MEMORY_COLUMNS}
+            )
+            if not {"time_s"} <= set(series.columns) <= set(MEMORY_COLUMNS):
+                raise ValueError(f"its columns are {shown(', '.join(map(str, series.columns)))}")
+        except (OSError, ValueError, TypeError, OverflowError) as error:
             raise ResultError(f"{path}: not a memory series ({error})") from None
-        return series.astype({column: "Int64" for column in series.columns if column.endswith("_bytes")})
+        return series
 
     def _kept(self, name: str, kind: Literal["file", "lossless"]) -> Path | None:
         """A file of the representative's frames, from whichever round keeps them."""
