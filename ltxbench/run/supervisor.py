@@ -16,6 +16,7 @@ from operator import itemgetter
 from pathlib import Path
 
 from ltxbench.errors import ResourceError
+from ltxbench.run.address_space import allowed_bytes
 from ltxbench.run.events import Emit, EventReader, PhaseEnded, PhaseStarted
 from ltxbench.run.interrupts import Interrupts
 from ltxbench.run.limits import Limit, PhaseLimits
@@ -48,6 +49,8 @@ class Ended:
     """The one that it did not keep."""
     oom_killed: bool = False
     """Meanwhile the kernel ended a process here because memory ran out."""
+    allowed_bytes: int | None = None
+    """What the child was allowed to map; None without a limit."""
 
 
 def supervise(
@@ -79,6 +82,7 @@ def supervise(
             output_tail=log.tail,
             limit=child.limit,
             oom_killed=before is not None and after is not None and after > before,
+            allowed_bytes=allowed_bytes(),
         )
 
 

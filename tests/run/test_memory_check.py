@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from ltxbench.errors import ResourceError
@@ -75,3 +78,11 @@ def test_weights_that_cannot_be_opened_are_a_note_and_their_cases_tell_the_rest(
     assert "the memory needed was not estimated" in notes.notes[0]
     assert run.cases[0].outcome is Outcome.FAILED
     assert "have no file for" in str(run.cases[0].failure)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS enforces no limit on the address space")
+def test_what_there_is_on_a_cpu_is_no_more_than_the_process_may_map():
+    code = "from ltxbench.run.mlx_survey import available_bytes; print(available_bytes())"
+    command = ["sh", "-c", 'ulimit -v 2000000; exec "$@"', "sh", sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert 0 < int(done.stdout) < 2_000_000 << 10

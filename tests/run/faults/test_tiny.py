@@ -136,3 +136,15 @@ def test_a_case_that_the_kernel_ends_for_lack_of_memory_is_told_so_and_run_again
     finally:
         group.rmdir()
     bench.resume(finished(bench.path), SMALL)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS enforces no limit on the address space")
+def test_a_case_whose_allocation_fails_is_told_so_with_its_phase_and_run_again_by_resume(bench):
+    limited = ("sh", "-c", 'ulimit -v 1500000; exec "$@"', "sh")
+    process = bench.start(LARGE, "--no-memory-check", before=limited)
+    _, errors = process.communicate(timeout=300)
+    run = store.load(bench.path)
+    assert outcomes(run) == {"a/1": "ok", "b/1": "out of memory"}, errors
+    assert process.returncode == 6
+    assert run.records[1].failure.phase is not None
+    bench.resume(finished(bench.path), SMALL)
