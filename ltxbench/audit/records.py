@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from ltxbench.errors import ResultError
 from ltxbench.frozen import Frozen
+from ltxbench.regular import read_regular
 from ltxbench.run.store import write_record
 
 AUDIT_FILE = "audit.json"
@@ -80,9 +81,7 @@ def read_audit(run: Path) -> Audit | None:
     if not path.exists():
         return None
     try:
-        if path.stat().st_size > LIMIT_BYTES:
-            raise ResultError(f"{path}: larger than {LIMIT_BYTES >> 20} MiB, which no audit is")
-        stored = json.loads(path.read_bytes())
+        stored = json.loads(read_regular(path, LIMIT_BYTES))
     except (OSError, ValueError, RecursionError) as error:
         raise ResultError(f"{path}: cannot be read ({error})") from None
     version = stored.get("schema_version") if isinstance(stored, dict) else None

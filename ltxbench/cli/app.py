@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import signal
 import sys
 
 import typer
@@ -23,6 +23,7 @@ from ltxbench.cli.module import module
 from ltxbench.cli.quality import quality
 from ltxbench.cli.report import report
 from ltxbench.cli.simulate import simulate
+from ltxbench.cli.streams import Lasting, make_lasting, refuse_lost
 from ltxbench.errors import INTERRUPTED, LtxbenchError
 
 app = typer.Typer(
@@ -53,14 +54,25 @@ app.command()(doctor)
 
 def main() -> None:
     """Runs the command; a user's mistake ends with one message and its own exit code."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # prompts may hold what a terminal's encoding does not
+    printed = make_lasting()
     try:
-        app()
+        _run(printed)
     except LtxbenchError as error:
-        print(f"ltxbench: {error.message}", file=sys.stderr)
+        from ltxbench.report.escape import visible
+
+        print(f"ltxbench: {visible(error.message)}", file=sys.stderr)
         if error.hint:
-            print(f"  {error.hint}", file=sys.stderr)
+            print(f"  {visible(error.hint)}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # or one more would end the interpreter's end in a traceback
         sys.exit(INTERRUPTED)
+
+
+def _run(printed: Lasting | None) -> None:
+    try:
+        app()
+    except SystemExit as ended:
+        if not ended.code:
+            refuse_lost(printed)
+        raise

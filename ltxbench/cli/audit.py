@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from ltxbench.cli.streams import say
+
 
 def audit(
     run: Annotated[Path, typer.Argument(help="The run's folder.")],
@@ -36,16 +38,16 @@ def audit(
     if case and everything:
         raise UsageError("--case and --all are given together", hint="Give one of them.")
 
-    def say(line: str) -> None:
-        print(line, file=sys.stderr)
+    def tell(line: str) -> None:
+        say(line, file=sys.stderr)
 
     folder = store.load(run)
-    with machine_lock(f"audit of {folder.record.id}", wait=wait, on_wait=lambda holder: say(f"waiting for {holder}")):
-        found = examine(folder, names=case or (), everything=everything, engine=engine, limit_s=case_limit, tell=say)
+    with machine_lock(f"audit of {folder.record.id}", wait=wait, on_wait=lambda holder: tell(f"waiting for {holder}")):
+        found = examine(folder, names=case or (), everything=everything, engine=engine, limit_s=case_limit, tell=tell)
     for audited in found.cases:
-        print(audited.case)
+        say(audited.case)
         for finding in audited.findings:
-            print(f"  {finding.check.value}: {finding.answer.value}. {finding.sentence}")
+            say(f"  {finding.check.value}: {finding.answer.value}. {finding.sentence}")
     print(f"Audit: {folder.path / AUDIT_FILE}")
     if found.failed:
         names = ", ".join(audited.case for audited in found.failed)

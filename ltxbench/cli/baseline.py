@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ltxbench.cli.streams import say
+
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 FOLDER = typer.Option("--baseline", help="The baseline's folder; it may be committed.")
 
@@ -80,7 +82,7 @@ def show(
         marks += [f"forced: {entry.forced}"] if entry.forced else []
         commit = (entry.commit or "")[:12]
         line = f"{entry.matrix}  {entry.id}  {entry.machine.os}  {len(entry.cases)} cases  {commit}"
-        print("  ".join([line.rstrip(), *marks]))
+        say("  ".join([line.rstrip(), *marks]))
 
 
 @app.command()

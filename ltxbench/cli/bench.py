@@ -286,4 +286,6 @@ def _refuse_untrusted(run: RunFolder, console: Console) -> None:
 
 
 def _say(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    from ltxbench.report.escape import visible
+
+    console.print(visible(text), markup=False, highlight=False, soft_wrap=True)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ltxbench.cli.streams import say
+
 if TYPE_CHECKING:
     from ltxbench.regression.verdict import Verdict
     from ltxbench.run.listener import Listener
@@ -80,7 +82,7 @@ def _listener() -> Listener:
 
     class Notes(Listener):
         def note(self, text: str) -> None:
-            print(text, file=sys.stderr)
+            say(text, file=sys.stderr)
 
     return Notes()
 
@@ -111,10 +113,10 @@ def _show(found: Verdict) -> None:
     from ltxbench.regression.verdict import Answer
 
     for case in found.cases:
-        print(case.name)
+        say(case.name)
         for each in case.metrics:
             if each.metric != "outcome" or each.answer is not Answer.SAME:
-                print(f"  {each.title:<16}{each.answer.value:<16}{each.sentence}")
+                say(f"  {each.title:<16}{each.answer.value:<16}{each.sentence}")
     for note in found.notes:
-        print(note)
-    print(headline(found))
+        say(note)
+    say(headline(found))

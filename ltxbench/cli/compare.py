@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ltxbench.cli.streams import say
+
 if TYPE_CHECKING:
     from ltxbench.run.store import RunFolder
     from ltxbench.trust.comparison import CaseComparison
@@ -99,20 +101,20 @@ def _open(place: str) -> tuple[RunFolder, str | None]:
 def _show(comparisons: Sequence[CaseComparison]) -> None:
     for each in comparisons:
         alike = each.old.rpartition(":")[2] == each.new.rpartition(":")[2]
-        print(each.new.rpartition(":")[2] if alike else f"{each.old} -> {each.new}")
+        say(each.new.rpartition(":")[2] if alike else f"{each.old} -> {each.new}")
         for metric in each.metrics:
             if metric.old_s is not None or metric.new_s is not None or metric is each.metrics[0]:
                 figures = f"{_seconds(metric.old_s):>10} {_seconds(metric.new_s):>10}"
-                print(f"  {metric.title:<14}{figures}  {metric.result.value:<14}  {metric.sentence}")
+                say(f"  {metric.title:<14}{figures}  {metric.result.value:<14}  {metric.sentence}")
         for figure in each.figures:
             if figure.ratio is not None:
                 figures = f"{_amount(figure.name, figure.old):>10} {_amount(figure.name, figure.new):>10}"
-                print(f"  {figure.title:<14}{figures}  {'':<14}  {figure.ratio - 1:+.1%}")
+                say(f"  {figure.title:<14}{figures}  {'':<14}  {figure.ratio - 1:+.1%}")
     sentences = dict.fromkeys(sentence for each in comparisons for sentence in each.qualifications)
     if sentences:
         print("\nWhat limits these answers:")
         for sentence in sentences:
-            print(f"  - {sentence}")
+            say(f"  - {sentence}")
 
 
 def _seconds(value_s: float | None) -> str:

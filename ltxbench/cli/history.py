@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ltxbench.cli.streams import say
+
 
 def history(
     baseline: Annotated[Path, typer.Option(help="The baseline's folder.")] = Path("baseline"),
@@ -44,13 +46,13 @@ def history(
         return
     for each in found:
         runs = f"{len(each.points)} run{'' if len(each.points) == 1 else 's'}"
-        print(f"{each.matrix}  {each.case}  {each.metric}: {runs} from {each.points[0].entry.created_utc}")
+        say(f"{each.matrix}  {each.case}  {each.metric}: {runs} from {each.points[0].entry.created_utc}")
         for why in each.began:
-            print(f"  a series of its own: {why}")
+            say(f"  a series of its own: {why}")
         for step in each.steps:
             at = each.points[step.index].entry
             commit = f", commit {at.commit[:12]}" if at.commit else ""
-            print(f"  {at.created_utc}  {step.ratio - 1:+.1%}  {_level(step.before, each.metric)} to "
+            say(f"  {at.created_utc}  {step.ratio - 1:+.1%}  {_level(step.before, each.metric)} to "
                   f"{_level(step.after, each.metric)} at {at.id}{commit} (p {step.p:.2g})")  # fmt: skip
 
 

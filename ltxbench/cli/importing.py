@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from ltxbench.cli.streams import say
+
 app = typer.Typer(no_args_is_help=True)
 
 
@@ -47,10 +49,11 @@ def published(
     assert imported is not None
     for record in run.cases:
         steps = f"{len(record.steps)} of {sum(stage.steps for stage in record.case.stages)} steps stated"
-        print(f"#{record.number} {record.case.name}: {record.outcome.value}, {steps}")
+        say(f"#{record.number} {record.case.name}: {record.outcome.value}, {steps}")
     for claim in imported.claims:
         if claim.qualified:
-            print(f"claim: {claim.text}\n  {claim.qualification}")
+            say(f"claim: {claim.text}")
+            say(f"  {claim.qualification}")
     print(f"{len(imported.notes)} notes and {len(imported.claims)} claims are in {run.path / 'run.json'}")
     if report:
         from ltxbench.report import write

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ltxbench.cli.streams import say
+
 if TYPE_CHECKING:
     from ltxbench.quality.luma import Frames
 
@@ -31,7 +33,8 @@ def quality(
         measured = _run(path, reference, again) if path.is_dir() else _file(path, reference)
         found[str(path)] = measured["json"]
         if not as_json:
-            typer.echo("\n".join(measured["lines"]))
+            for line in measured["lines"]:
+                say(line)
     if as_json:
         typer.echo(json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False))
 

@@ -1,6 +1,6 @@
 """The canary in a process of its own, for a command that has no worker.
 
-python -m ltxbench.doctor.canary_process        prints a CanaryReport as JSON
+python -m ltxbench.doctor.canary_process LIFELINE       prints a CanaryReport as JSON (see run.lifeline)
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from pydantic import ValidationError
 from ltxbench.doctor.canary import CanaryReport
 from ltxbench.errors import InvalidMeasurement, LtxbenchError
 from ltxbench.measure.blas import find_blas, preload_environment
+from ltxbench.run.lifeline import end_with_the_parent
+from ltxbench.run.pipes import Pipes
 
 LIMIT_S = 300.0  # the first use of a GPU compiles its kernels
 MODULE = "ltxbench.doctor.canary_process"
@@ -31,16 +33,19 @@ def run_canary(*, limit_s: float = LIMIT_S, module: str = MODULE) -> CanaryRepor
     not be run at all, as without MLX.
     """
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", module],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=limit_s,
-            check=False,
-            env={**os.environ, **preload_environment(find_blas())},
-        )
+        with Pipes() as pipes:
+            lifeline, _held = pipes.open()
+            done = subprocess.run(
+                [sys.executable, "-m", module, str(lifeline)],
+                stdin=subprocess.DEVNULL,
+                pass_fds=(lifeline,),
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=limit_s,
+                check=False,
+                env={**os.environ, **preload_environment(find_blas())},
+            )
     except subprocess.TimeoutExpired as error:
         raise CanaryDied(f"the canary's kernels did not come back within {limit_s:g} s") from error
     except OSError as error:
@@ -58,6 +63,7 @@ def run_canary(*, limit_s: float = LIMIT_S, module: str = MODULE) -> CanaryRepor
 
 
 def main() -> int:
+    end_with_the_parent(int(sys.argv[1]))
     from ltxbench.doctor.canary_mlx import mlx_canary
     from ltxbench.run.mlx_engine import MlxEngine
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 import unicodedata
 from dataclasses import dataclass
 from hashlib import sha256
@@ -12,6 +10,7 @@ from pathlib import Path
 
 from ltxbench.errors import MatrixError, UsageError
 from ltxbench.matrix.problems import quoted
+from ltxbench.regular import NotRegular, open_regular
 
 MAX_BYTES = 1 << 20
 
@@ -19,7 +18,12 @@ MAX_BYTES = 1 << 20
 _UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _LINE_END = re.compile("\r\n|\r|\n")
 _NOT_A_NAME = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_OTHER_ENCODINGS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00\xfe\xff": "UTF-32"}
+_OTHER_ENCODINGS = {
+    b"\xff\xfe\x00\x00": "UTF-32",  # before UTF-16, whose mark begins alike
+    b"\x00\x00\xfe\xff": "UTF-32",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+}
 _NAMES = {"\x00": "NUL", "\x1b": "ESCAPE", "\x7f": "DELETE", "\x85": "NEXT LINE"}
 
 
@@ -42,19 +46,16 @@ def read_source(path: Path) -> Source:
             hint="The path is stored with the run and shown on the page: rename the file.",
         )
     try:
-        with open(path, "rb", opener=_open_at_once) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise UsageError(f"{path}: there is no such matrix file; what is there is a folder, a pipe or a device")
+        with open_regular(path, follow=True) as file:
             data = file.read(MAX_BYTES + 1)
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise UsageError(f"{path}: there is no such matrix file") from error
+    except NotRegular:
+        what = "what is there is a folder, a pipe or a device"
+        raise UsageError(f"{path}: there is no such matrix file; {what}") from None
     except OSError as error:
         raise UsageError(f"{path}: the matrix file cannot be read: {error.strerror or error}") from error
     return Source(path, decode(data, path), sha256(data).hexdigest())
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def decode(data: bytes, path: Path) -> str:

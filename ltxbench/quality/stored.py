@@ -13,6 +13,7 @@ from ltxbench.matrix.case import Case
 from ltxbench.matrix.selection import twin
 from ltxbench.quality import frames
 from ltxbench.quality.records import METRICS_VERSION, SCHEMA_VERSION, Against, QualityRecord
+from ltxbench.regular import read_regular
 from ltxbench.run import store
 from ltxbench.run.store import RunFolder
 
@@ -24,9 +25,7 @@ TWIN, REFERENCE = "bf16 twin", "reference case"
 def read(path: Path) -> QualityRecord:
     """Raises ResultError: not there, torn, of another schema."""
     try:
-        if path.stat().st_size > LIMIT_BYTES:
-            raise ResultError(f"{path}: larger than any record of quality")
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(read_regular(path, LIMIT_BYTES))
     except (OSError, ValueError, RecursionError) as error:
         raise ResultError(f"{path}: cannot be read ({error})") from None
     version = data.get("schema_version") if isinstance(data, dict) else None

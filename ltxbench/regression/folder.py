@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from ltxbench.errors import ResourceError, ResultError, UsageError
 from ltxbench.regression.entry import SCHEMA_VERSION, Entry, MachineEntry
+from ltxbench.regular import read_regular
 from ltxbench.run.files import make_folder, resource_errors, write_atomically
 
 LIMIT_BYTES = 4 << 20
@@ -78,9 +79,7 @@ def read(path: Path) -> Entry:
     if path.is_symlink():
         raise ResultError(f"{path}: is a link; a baseline holds only files of its own")
     try:
-        if path.stat().st_size > LIMIT_BYTES:
-            raise ResultError(f"{path}: larger than {LIMIT_BYTES >> 20} MiB, which no entry of a baseline is")
-        stored = json.loads(path.read_bytes())
+        stored = json.loads(read_regular(path, LIMIT_BYTES))
     except (OSError, ValueError, RecursionError) as error:
         raise ResultError(f"{path}: torn or not JSON ({error})") from None
     version = stored.get("schema_version") if isinstance(stored, dict) else None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
+import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -32,10 +35,11 @@ def write(run: RunFolder, destination: Path, options: Options | None = None) -> 
 
     options: those of the page that is there unless given
     Everything is rendered beside `destination` first: when that fails, the page that was there stays as it was.
+    A second writer of the same page waits for the first.
     Raises ResultError when the run cannot be read, ResourceError when the folder cannot be written.
     """
     make_folder(destination)
-    with _staging(destination) as staging:
+    with _alone(destination), _staging(destination) as staging:
         previous = manifest.read(destination)
         kept = previous.options if options is None else options
         sources = render_into(run, staging, destination.name, kept)
@@ -73,6 +77,26 @@ def _uncollected() -> Iterator[None]:
     finally:
         if collecting:
             gc.enable()
+
+
+@contextmanager
+def _alone(destination: Path) -> Iterator[None]:
+    """Holds the page's folder, so that whatever an earlier writer left unfinished is nobody's, and goes."""
+    with resource_errors(destination):
+        descriptor = os.open(destination, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            _remove(destination.parent, rf"\.{re.escape(destination.name)}\.[^.]+\.tmp")
+            yield
+            _remove(destination, rf"\.{RUN}\.(new|old)-[0-9a-f]+")  # once there is a run again
+        finally:
+            os.close(descriptor)
+
+
+def _remove(folder: Path, pattern: str) -> None:
+    for entry in folder.iterdir():
+        if re.fullmatch(pattern, entry.name) and entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
 
 
 @contextmanager

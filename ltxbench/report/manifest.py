@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from ltxbench.errors import ResultError
 from ltxbench.frozen import Frozen
+from ltxbench.regular import read_regular
 from ltxbench.run.files import write_atomically
 
 FILE = ".written-by-ltxbench"
@@ -73,9 +74,7 @@ def read(folder: Path) -> Manifest:
     """Of the page in `folder`; an empty one where there is none. Raises ResultError when it is torn."""
     file = folder / FILE
     try:
-        if file.stat().st_size > LIMIT_BYTES:
-            raise ResultError(f"{file}: too large for a list of files")
-        text = file.read_text(encoding="utf-8")
+        text = read_regular(file, LIMIT_BYTES).decode()
     except FileNotFoundError:
         return Manifest()
     except (OSError, UnicodeDecodeError) as error:

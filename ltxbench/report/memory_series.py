@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ltxbench.errors import ResultError
+from ltxbench.regular import read_regular
 from ltxbench.run.records import CaseRecord
-from ltxbench.run.store import MEMORY_FILE, RunFolder
+from ltxbench.run.store import MEMORY_FILE, RECORD_LIMIT_BYTES, RunFolder
 
 Series = npt.NDArray[np.float64]
 COLUMNS = ("time_s", "mlx_active_bytes", "footprint_bytes")
@@ -38,8 +39,7 @@ def read(run: RunFolder, record: CaseRecord) -> MemorySeries | None:
     if not path.resolve().is_relative_to(run.path.resolve()):
         raise ResultError(f"{path}: leads out of the run's folder")
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return _parsed(path, file.read())
+        return _parsed(path, read_regular(path, RECORD_LIMIT_BYTES).decode())
     except (OSError, ValueError, csv.Error) as error:
         raise ResultError(f"{path}: not a memory series ({error})") from None
 

@@ -10,12 +10,13 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 from ltxbench.errors import ResourceError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ELOOP, errno.ENXIO)
+_GONE = (errno.EIO, errno.ENODEV, errno.ENOENT, errno.ESTALE, errno.EMFILE, errno.ENFILE)
+"""A disk that fails or was unplugged, a folder that was removed meanwhile, a system without a file left to open."""
 
 
 @contextmanager
@@ -41,16 +42,6 @@ def write_atomically(path: Path, data: bytes) -> None:
         temporary.write_bytes(data)
 
 
-def open_regular(path: Path) -> BinaryIO:
-    """For reading. Raises OSError for a link, and for a pipe or a device, which might never end."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    file = os.fdopen(descriptor, "rb")
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        file.close()
-        raise OSError(errno.EINVAL, "not a regular file", str(path))
-    return file
-
-
 def make_folder(path: Path) -> None:
     """With its parents, each synced into the one above. Raises ResourceError when it cannot be made."""
     try:
@@ -64,7 +55,7 @@ def make_folder(path: Path) -> None:
 
 @contextmanager
 def resource_errors(path: Path) -> Iterator[None]:
-    """A full disk or a folder that cannot be written, told as ResourceError; other errors pass unchanged."""
+    """A full or failing disk, a folder that cannot be written, told as ResourceError; other errors pass unchanged."""
     try:
         yield
     except OSError as error:
@@ -80,14 +71,14 @@ def as_resource_error(error: BaseException, path: Path) -> ResourceError | None:
         return full
     number = getattr(error, "errno", None)
     if number in _FORBIDDEN or isinstance(error, FileExistsError | NotADirectoryError):
-        return _unwritable(error, path)
-    return None
+        return _unwritable(error, path, hint="Choose a folder that you may write to.")
+    return _unwritable(error, path) if number in _GONE else None
 
 
-def _unwritable(error: BaseException, path: Path) -> ResourceError:
+def _unwritable(error: BaseException, path: Path, hint: str | None = None) -> ResourceError:
     number = getattr(error, "errno", None)
     reason = os.strerror(number) if number is not None else str(error)
-    return ResourceError(f"{path}: cannot be written ({reason})", hint="Choose a folder that you may write to.")
+    return ResourceError(f"{path}: cannot be written ({reason})", hint=hint)
 
 
 def disk_full(error: BaseException, path: Path) -> ResourceError | None:
@@ -97,7 +88,7 @@ def disk_full(error: BaseException, path: Path) -> ResourceError | None:
         return None
     return ResourceError(
         f"{path}: cannot be written, the disk is full ({os.strerror(number)})",
-        hint="Free some space, or put runs and pages elsewhere with --runs and --reports.",
+        hint="Free some space, or write elsewhere: --runs, --reports, for the cache LTXBENCH_CACHE.",
     )
 
 

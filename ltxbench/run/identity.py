@@ -12,7 +12,7 @@ import ltxbench
 from ltxbench.matrix.case import PRESENTATION, Case
 from ltxbench.run.records import RunRecord
 
-COMPUTED_BY = ("errors.py", "frozen.py", "matrix", "measure", "model", "run", "weights")
+COMPUTED_BY = ("errors.py", "frozen.py", "regular.py", "matrix", "measure", "model", "run", "weights")
 """The parts of the package that a case's process runs; pages and statistics may change without touching a result."""
 COMPUTED_WITH = ("mlx", "mlx-metal", "mlx-cpu", "mlx-cuda-13", "mlx-lm", "numpy", "tokenizers", "transformers", "av")
 """The packages that decide the pixels or the time."""

@@ -23,7 +23,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from ltxbench.errors import ResourceError
 from ltxbench.frozen import Frozen
-from ltxbench.run.files import open_regular, resource_errors, sync, sync_descriptor
+from ltxbench.regular import open_regular
+from ltxbench.run.files import resource_errors, sync, sync_descriptor
 from ltxbench.run.records import Outcome, RunRecord
 
 SIZE_LIMIT_BYTES = 256 << 20

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import signal
 import sys
 import threading
@@ -20,11 +21,10 @@ def end_with_the_parent(descriptor: int) -> None:
     """
     os.set_inheritable(descriptor, False)
     if sys.platform == "linux":
-        parent = os.getppid()
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
-        if os.getppid() != parent:
-            os._exit(1)
+    if select.select([descriptor], [], [], 0)[0]:  # gone already
+        os._exit(1)
     threading.Thread(target=_wait, args=(descriptor,), name="lifeline", daemon=True).start()
 
 

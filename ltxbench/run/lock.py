@@ -5,11 +5,12 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ltxbench.errors import Busy
+from ltxbench.errors import Busy, ResourceError
 from ltxbench.matrix.problems import printable
 from ltxbench.run.files import make_folder, resource_errors
 from ltxbench.weights.cache import cache_folder
@@ -32,8 +33,11 @@ def machine_lock(
     path = path or cache_folder() / FILE
     make_folder(path.parent)
     with resource_errors(path):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # What a link leads to is not ours to empty, and a pipe would be waited for.
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
     try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ResourceError(f"{path}: cannot be written (not a regular file)", hint="Remove it.")
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -29,7 +29,7 @@ from ltxbench.model.upsampler import LatentUpsampler
 from ltxbench.model.vae.decoder import VideoDecoder
 from ltxbench.model.vae.flops import decode_flops
 from ltxbench.model.vae.statistics import PerChannelStatistics
-from ltxbench.model.vae.tiling import OFFICIAL, decode_frames
+from ltxbench.model.vae.tiling import OFFICIAL, InvalidFrames, decode_frames
 from ltxbench.model.work import transformer_facts
 from ltxbench.run.engine import Generated, GenerateJob, InvalidOutput, Recorder
 from ltxbench.run.mlx_loading import fuse_distilled_lora, load_transformer, materialize
@@ -43,7 +43,7 @@ CACHE_BYTES = 2 << 30
 def generate(job: GenerateJob, recorder: Recorder, dtype: mx.Dtype) -> Generated:
     """Frames of the job's case.
 
-    Raises WeightsError for files that are missing or wrong, InvalidOutput when the latent holds NaN or infinity.
+    Raises WeightsError for files that are missing or wrong, InvalidOutput for NaN or infinity in latents or frames.
     """
     mx.set_cache_limit(CACHE_BYTES)
     case, source = job.case, open_source(job.weights)
@@ -232,6 +232,8 @@ def _upscale(
     with recorder.phase(Phase.UPSCALE):
         latent = upsampler.upsample(latent, statistics, adain)
         mx.eval(latent)
+        if not mx.isfinite(latent).all().item():
+            raise InvalidOutput("the latent became NaN or infinite in upscaling", hint="The weights may be damaged.")
     del upsampler
     mx.clear_cache()
     return latent
@@ -248,9 +250,12 @@ def _decode(
         materialize(decoder.statistics)
     frames, height, width = latent.shape[2:]
     recorder.facts(flops_decode=decode_flops(decoder.config, (frames, height, width), tiling))
-    with _warm_up(job, recorder) as asked:
-        if asked:
-            for _ in decode_frames(decoder, latent, tiling):
-                pass
-    with recorder.phase(Phase.DECODE):
-        return np.concatenate(list(decode_frames(decoder, latent, tiling)))
+    try:
+        with _warm_up(job, recorder) as asked:
+            if asked:
+                for _ in decode_frames(decoder, latent, tiling):
+                    pass
+        with recorder.phase(Phase.DECODE):
+            return np.concatenate(list(decode_frames(decoder, latent, tiling)))
+    except InvalidFrames as error:
+        raise InvalidOutput(error.message, hint=error.hint) from error

@@ -15,8 +15,10 @@ from ltxbench.model.tokenizer import MAX_TOKENS
 from ltxbench.model.transformer import VideoTransformer
 from ltxbench.model.upsampler import LatentUpsampler
 from ltxbench.model.vae.decoder import VideoDecoder
+from ltxbench.run.address_space import allowed_bytes
 from ltxbench.run.memory_need import PartSizes, Survey, estimate
 from ltxbench.run.mlx_loading import PART_BYTES
+from ltxbench.sensors.control_group import read_limits
 from ltxbench.weights.files import WeightFiles
 from ltxbench.weights.source import WeightSource, open_source
 
@@ -41,7 +43,10 @@ def available_bytes() -> int | None:
     if mx.default_device().type != mx.DeviceType.gpu:
         import psutil
 
-        return int(psutil.virtual_memory().available)
+        allowed = allowed_bytes()
+        mapped = psutil.Process().memory_info().vms  # of the libraries alone, for which most is never touched
+        limits = (read_limits().memory_bytes, None if allowed is None else max(0, allowed - mapped))
+        return min((int(psutil.virtual_memory().available), *(limit for limit in limits if limit is not None)))
     told = mx.device_info()
     return next((int(told[key]) for key in FREE_MEMORY if key in told), None)
 

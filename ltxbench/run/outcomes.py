@@ -37,6 +37,11 @@ def _by_signal(number: int, ended: Ended) -> tuple[Outcome, str]:
     if number == signal.SIGKILL and ended.oom_killed:
         return Outcome.OUT_OF_MEMORY, "killed by the system, which had no memory left (signal 9, SIGKILL)"
     message = f"killed by {name_signal(number)}"
+    if number == signal.SIGSEGV and ended.allowed_bytes is not None:
+        return (
+            Outcome.OUT_OF_MEMORY,
+            f"{message}; its process was allowed {ended.allowed_bytes / 2**30:.1f} GiB of memory",
+        )
     if number == signal.SIGABRT and tells_watchdog(ended.output_tail):
         return Outcome.WATCHDOG, f"{message}: the system ended work on the GPU that took too long"
     if number == signal.SIGABRT and tells_out_of_memory(ended.output_tail):

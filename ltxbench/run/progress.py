@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from ltxbench.matrix.case import Case
+from ltxbench.matrix.problems import printable
 from ltxbench.run.estimate import Estimate
 from ltxbench.run.events import Event, PhaseStarted, StepEnded
 from ltxbench.run.listener import Listener
@@ -137,7 +138,7 @@ class Progress(Listener):
         self._bar.update(self._task, completed=self._estimate.done_work, description=description, left=left)
 
     def _print(self, text: str) -> None:
-        self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._bar.console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
     def _print_plain(self, text: str) -> None:
         """What the bar shows on a terminal."""

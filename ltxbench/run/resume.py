@@ -59,9 +59,9 @@ def find_run(root: Path, matrix_name: str, which: str) -> Path:
 def read_run(path: Path) -> tuple[RunRecord, Contents]:
     """A run's record and its journal. The journal's copy of the record counts first: it carries a checksum.
 
-    Raises ResultError when neither can be read, for a run of a newer schema, and for one that holds a link.
+    Raises ResultError when neither can be read, for a run of a newer schema, and for one that holds links or pipes.
     """
-    store.refuse_links(path)
+    store.refuse_strangers(path)
     journal = read(path / store.JOURNAL_FILE)
     record = stated_run(journal.entries)
     try:

@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ltxbench.frozen import Frozen
+from ltxbench.regular import read_regular
 from ltxbench.run import store
 from ltxbench.run.files import sync, write_atomically
 from ltxbench.run.journal import StoredFile
@@ -39,11 +40,8 @@ def seal(folder: Path) -> tuple[StoredFile, ...]:
 
 def read_seal(folder: Path) -> tuple[StoredFile, ...]:
     """Nothing where there is none, or none that can be read."""
-    path = folder / SEAL_FILE
     try:
-        if path.is_symlink() or path.stat().st_size > SEAL_LIMIT_BYTES:
-            return ()
-        return Seal.model_validate_json(path.read_bytes()).files
+        return Seal.model_validate_json(read_regular(folder / SEAL_FILE, SEAL_LIMIT_BYTES)).files
     except (OSError, ValidationError):
         return ()
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import secrets
 import shutil
@@ -22,8 +23,18 @@ from pydantic import ValidationError
 from ltxbench.errors import ResultError
 from ltxbench.frozen import Frozen
 from ltxbench.matrix.problems import quoted
-from ltxbench.run.files import make_folder, open_regular, resource_errors, sync, write_atomically
-from ltxbench.run.records import CHECK_ROUND, DENOISING, SCHEMA_VERSION, CaseRecord, Outcome, Phase, RunRecord
+from ltxbench.regular import read_regular
+from ltxbench.run.files import make_folder, resource_errors, sync, write_atomically
+from ltxbench.run.records import (
+    CHECK_ROUND,
+    DENOISING,
+    MEMORY_COLUMNS,
+    SCHEMA_VERSION,
+    CaseRecord,
+    Outcome,
+    Phase,
+    RunRecord,
+)
 from ltxbench.run.upgrades import upgrade
 
 if TYPE_CHECKING:
@@ -102,11 +113,17 @@ class RunFolder:
         path = self.folder_of(name, self._case(name).round if number is None else number) / MEMORY_FILE
         if not path.exists():
             return None
+        kinds = {"time_s": "float64", "phase": "string"}
         try:
-            series = pd.read_csv(_inside(path, self.path), dtype={"phase": "string"})
-        except (ValueError, UnicodeDecodeError) as error:
+            data = read_regular(_inside(path, self.path), RECORD_LIMIT_BYTES)
+            series = pd.read_csv(
+                io.BytesIO(data), dtype={column: kinds.get(column, "Int64") for column in MEMORY_COLUMNS}
+            )
+            if not {"time_s"} <= set(series.columns) <= set(MEMORY_COLUMNS):
+                raise ValueError(f"its columns are {shown(', '.join(map(str, series.columns)))}")
+        except (OSError, ValueError, TypeError, OverflowError) as error:
             raise ResultError(f"{path}: not a memory series ({error})") from None
-        return series.astype({column: "Int64" for column in series.columns if column.endswith("_bytes")})
+        return series
 
     def _kept(self, name: str, kind: Literal["file", "lossless"]) -> Path | None:
         """A file of the representative's frames, from whichever round keeps them."""
@@ -243,9 +260,9 @@ def latest(root: Path, matrix_name: str) -> Path | None:
 def publish(run: Path, destination: Path) -> None:
     """Replaces `destination` with a copy of a run, without the lossless frames: by renaming, once it is complete.
 
-    Raises ResultError when `run` holds links, ResourceError when the copy cannot be written.
+    Raises ResultError when `run` holds links or pipes, ResourceError when the copy cannot be written.
     """
-    refuse_links(run)
+    refuse_strangers(run)
     if destination.exists() and destination.resolve() == run.resolve():
         return
     make_folder(destination.parent)
@@ -323,11 +340,7 @@ def read_record(path: Path, run: Path, kind: type[Record]) -> Record:
     """A record within `run`, upgraded to the current schema. Raises ResultError for whatever is wrong with it."""
     _inside(path, run)
     try:
-        with open_regular(path) as file:
-            text = file.read(RECORD_LIMIT_BYTES + 1)
-        if len(text) > RECORD_LIMIT_BYTES:
-            raise ResultError(f"{path}: more than {RECORD_LIMIT_BYTES:,} bytes, too many for a record")
-        stored = parse_record(text)
+        stored = parse_record(read_regular(path, RECORD_LIMIT_BYTES))
     except FileNotFoundError:
         raise ResultError(f"{path}: not there; this is no run, or not all of one") from None
     except (OSError, ValueError, RecursionError) as error:
@@ -403,10 +416,13 @@ def _inside(path: Path, run: Path) -> Path:
     return path
 
 
-def refuse_links(run: Path) -> None:
-    """Anywhere below `run`: what is written there would land elsewhere. Raises ResultError."""
+def refuse_strangers(run: Path) -> None:
+    """Raises ResultError for a link anywhere below `run`, through which a file would be written or read elsewhere, and
+    for a pipe, a socket or a device, which may never end."""
     for path in run.rglob("*"):
         _refuse_link(path)
+        if not path.is_file() and not path.is_dir():
+            raise ResultError(f"{path}: is neither file nor folder; a run holds nothing else")
 
 
 def _refuse_link(path: Path) -> None:

@@ -9,13 +9,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
 
 from ltxbench.errors import ResourceError
+from ltxbench.run.address_space import allowed_bytes
 from ltxbench.run.events import Emit, EventReader, PhaseEnded, PhaseStarted
 from ltxbench.run.interrupts import Interrupts
 from ltxbench.run.limits import Limit, PhaseLimits
@@ -48,6 +49,8 @@ class Ended:
     """The one that it did not keep."""
     oom_killed: bool = False
     """Meanwhile the kernel ended a process here because memory ran out."""
+    allowed_bytes: int | None = None
+    """What the child was allowed to map; None without a limit."""
 
 
 def supervise(
@@ -79,6 +82,7 @@ def supervise(
             output_tail=log.tail,
             limit=child.limit,
             oom_killed=before is not None and after is not None and after > before,
+            allowed_bytes=allowed_bytes(),
         )
 
 
@@ -103,7 +107,7 @@ class _Child:
         self._gone = False
         self._kill_at_s: float | None = None
         self._repeat_at_s: float | None = None
-        with ExitStack() as stack:
+        with _no_process(), ExitStack() as stack:
             self._selector = stack.enter_context(selectors.DefaultSelector())
             pipes = stack.enter_context(Pipes())
             events, events_end = pipes.open()
@@ -119,18 +123,15 @@ class _Child:
             if interrupts is not None:
                 self._selector.register(interrupts.descriptor, selectors.EVENT_READ)
             self.started_s = self.ended_s = time.monotonic()
-            try:
-                self._process = subprocess.Popen(
-                    [sys.executable, "-m", "ltxbench.run.worker", str(events_end), str(lifeline)],
-                    stdin=stdin,
-                    stdout=printed_end,
-                    stderr=printed_end,
-                    pass_fds=(events_end, lifeline),
-                    start_new_session=True,
-                    env={**os.environ, **environment},
-                )
-            except OSError as error:
-                raise ResourceError(f"no process can be started for a case ({error})") from error
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "ltxbench.run.child", str(events_end), str(lifeline)],
+                stdin=stdin,
+                stdout=printed_end,
+                stderr=printed_end,
+                pass_fds=(events_end, lifeline),
+                start_new_session=True,
+                env={**os.environ, **environment},
+            )
             for descriptor in (events_end, printed_end, lifeline):
                 pipes.close(descriptor)
             self._waiter = threading.Thread(target=self._await_exit, name="child-waiter", daemon=True)
@@ -228,6 +229,15 @@ class _Child:
     def _signal_group(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError, PermissionError):  # macOS answers EPERM for a group of zombies
             os.killpg(self._process.pid, number)
+
+
+@contextmanager
+def _no_process() -> Iterator[None]:
+    """What the system refuses, be it a pipe or the process itself, told as ResourceError."""
+    try:
+        yield
+    except OSError as error:
+        raise ResourceError(f"no process can be started for a case ({error})") from error
 
 
 def _earliest(*times_s: float | None) -> float | None:

@@ -1,9 +1,6 @@
-"""The child process: runs one job and tells its parent everything over a pipe.
+"""What the child process does: one job, which is read from standard input, and everything of it told over a pipe.
 
-    python -m ltxbench.run.worker EVENTS [LIFELINE] < job.json
-
-What is printed belongs to the engine and its libraries; the events go to the file descriptor EVENTS. LIFELINE is the
-reading end of a pipe that the parent holds: when it ends, so does this process, with all that it started.
+What is printed belongs to the engine and its libraries; the events have a file descriptor of their own.
 """
 
 from __future__ import annotations
@@ -49,7 +46,6 @@ from ltxbench.run.events import (
     VideoWritten,
 )
 from ltxbench.run.files import disk_full
-from ltxbench.run.lifeline import end_with_the_parent
 from ltxbench.run.lossless import write_lossless
 from ltxbench.run.records import Outcome, Phase, VideoRecord
 from ltxbench.run.store import LOSSLESS_SUFFIX
@@ -91,11 +87,10 @@ class WorkerJob(Frozen):
     """Of the memory samples."""
 
 
-def main() -> int:
+def work(events: int) -> int:
+    """Returns the process's exit code."""
     _prepare_for_the_worst()
-    emit = EventWriter(int(sys.argv[1]))
-    if len(sys.argv) > 2:
-        end_with_the_parent(int(sys.argv[2]))
+    emit = EventWriter(events)
     job = WorkerJob.model_validate_json(sys.stdin.buffer.read())
     recorder: CaseRecorder | None = None
     try:
@@ -252,7 +247,3 @@ def tells_watchdog(text: str) -> bool:
 def tells_out_of_memory(text: str) -> bool:
     lowered = text.lower()
     return any(known in lowered for known in OUT_OF_MEMORY_TEXTS)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

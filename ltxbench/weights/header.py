@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
@@ -22,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 
 from ltxbench.errors import WeightsError
 from ltxbench.matrix.problems import quoted
+from ltxbench.regular import NotRegular, open_regular
 from ltxbench.weights import other_formats
 from ltxbench.weights.strict_json import StrictJsonError, parse
 
@@ -68,7 +68,7 @@ class Header:
 def read_header(path: Path) -> Header:
     """Reads no tensor. Raises WeightsError that says what is wrong with the file, and where."""
     try:
-        with open(path, "rb", opener=_open_at_once) as file:
+        with open_regular(path, follow=True) as file:
             text, size_bytes = _text(file, path)
         with safe_open(path, framework="numpy") as opened:
             metadata = opened.metadata() or {}
@@ -81,22 +81,17 @@ def read_header(path: Path) -> Header:
         raise WeightsError(
             f"{path}: no such weights file", hint="`ltxbench models list` says what is needed."
         ) from None
+    except NotRegular:
+        raise WeightsError(f"{path}: no such weights file; what is there is a folder, a pipe or a device") from None
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read ({error.strerror or error})") from None
     tensors = _tensors(text, accepted, path)
     return Header(tensors, metadata, 8 + len(text))
 
 
-def _open_at_once(path: str, flags: int) -> int:
-    """A pipe is not waited for."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-
-
 def _text(file: BinaryIO, path: Path) -> tuple[bytes, int]:
     """The header's JSON and the file's size; its length is believed only where the file can hold it."""
-    status = os.fstat(file.fileno())
-    if not stat.S_ISREG(status.st_mode):
-        raise WeightsError(f"{path}: no such weights file; what is there is a folder, a pipe or a device")
+    file_bytes = os.fstat(file.fileno()).st_size
     start = file.read(64)
     other_formats.refuse(path, start)
     if len(start) < 8:
@@ -104,13 +99,13 @@ def _text(file: BinaryIO, path: Path) -> tuple[bytes, int]:
     length = int.from_bytes(start[:8], "little")
     if length > MAX_HEADER_BYTES:
         raise _invalid(path, f"its header would have {length:,} bytes; at most {MAX_HEADER_BYTES:,} are allowed")
-    if 8 + length > status.st_size:
-        raise _invalid(path, f"it ends within its header: {status.st_size:,} bytes of at least {8 + length:,}")
+    if 8 + length > file_bytes:
+        raise _invalid(path, f"it ends within its header: {file_bytes:,} bytes of at least {8 + length:,}")
     file.seek(8)
     text = file.read(length)
     if len(text) != length:
         raise _invalid(path, "it became shorter while it was read")
-    return text, status.st_size
+    return text, file_bytes
 
 
 def _tensors(text: bytes, accepted: Mapping[str, tuple[str, tuple[int, ...]]], path: Path) -> tuple[StoredTensor, ...]:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ltxbench.errors import WeightsError
+from ltxbench.regular import open_regular
 from ltxbench.weights import notes
 from ltxbench.weights.cache import cache_folder
 from ltxbench.weights.header import AGAIN
@@ -107,7 +108,7 @@ def hub_sha256(path: Path) -> str | None:
         return real.name
     note = path.parent / ".cache" / "huggingface" / "download" / f"{path.name}.metadata"
     try:
-        with note.open("rb") as file:
+        with open_regular(note, follow=True) as file:
             lines = file.read(1 << 12).decode("ascii", "replace").split()
     except OSError:
         return None

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ltxbench.errors import WeightsError
 from ltxbench.frozen import Frozen
+from ltxbench.regular import open_regular
 from ltxbench.weights.finite import scan
 from ltxbench.weights.header import read_header
 
@@ -25,7 +26,7 @@ def sha256_file(path: Path, progress: Callable[[int], None] | None = None) -> st
     """Reads the whole file; `progress` gets the number of bytes of every chunk. Raises WeightsError."""
     digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
+        with open_regular(path, follow=True) as file:
             while chunk := file.read(CHUNK_BYTES):
                 digest.update(chunk)
                 if progress:

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from ltxbench.errors import WeightsError
 from ltxbench.matrix.problems import quoted
+from ltxbench.regular import open_regular
 
 
 class StrictJsonError(Exception):
@@ -33,7 +34,7 @@ def parse(text: bytes) -> Any:
 def read_object(path: Path, most_bytes: int) -> dict[str, Any]:
     """The object in a file of at most `most_bytes`. Raises WeightsError."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path, follow=True) as file:
             text = file.read(most_bytes + 1)
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read ({error.strerror})") from None

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 
 import mlx.core as mx
 import numpy as np
+import psutil
 import pytest
 
 from ltxbench.doctor.canary import canary
@@ -155,6 +157,34 @@ def test_a_canary_that_kills_its_process_or_hangs_is_told_from_one_that_cannot_r
     assert not isinstance(missing.value, CanaryDied)
     with pytest.raises(LtxbenchError, match="no result"):
         run_canary(module=module(tmp_path, monkeypatch, "print('hello')"))
+
+
+STUCK = """
+import os, time
+from ltxbench.doctor import canary_mlx, canary_process
+
+def stuck(dtype):
+    with open("pid.new", "w") as file:
+        file.write(str(os.getpid()))
+    os.rename("pid.new", "pid")
+    time.sleep(60)
+
+canary_mlx.mlx_canary = stuck
+canary_process.main()
+"""
+
+
+def test_a_canary_ends_with_the_process_that_waits_for_it(tmp_path, monkeypatch):
+    name = module(tmp_path, monkeypatch, STUCK)
+    code = f"from ltxbench.doctor.canary_process import run_canary; run_canary(module={name!r})"
+    parent = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path)
+    while not (tmp_path / "pid").exists():
+        assert parent.poll() is None
+        time.sleep(0.05)
+    canary_process = psutil.Process(int((tmp_path / "pid").read_text()))
+    parent.kill()
+    parent.wait()
+    canary_process.wait(timeout=10)
 
 
 def test_the_doctor_and_its_sensors_import_no_mlx():

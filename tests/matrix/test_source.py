@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import codecs
 import os
 from hashlib import sha256
 from pathlib import Path
@@ -70,11 +71,20 @@ def test_bytes_that_are_not_utf_8_are_shown_with_their_place() -> None:
     assert refused("a: é\nbé: ".encode() + b"\xff") == "m.yaml:2:5: byte 0xff is not UTF-8"
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32"])
-def test_other_encodings_are_named_or_refused(encoding: str) -> None:
-    message = refused(GOOD.encode(encoding))
-    assert message.startswith("m.yaml:1:")
-    assert "UTF-16, not UTF-8" in message or "U+0000 (NUL)" in message
+@pytest.mark.parametrize(
+    ("encoding", "mark", "told"),
+    [
+        ("utf-16-le", codecs.BOM_UTF16_LE, "the file is UTF-16, not UTF-8"),
+        ("utf-16-be", codecs.BOM_UTF16_BE, "the file is UTF-16, not UTF-8"),
+        ("utf-16-be", b"", "U+0000 (NUL)"),
+        ("utf-32-le", codecs.BOM_UTF32_LE, "the file is UTF-32, not UTF-8"),
+        ("utf-32-be", codecs.BOM_UTF32_BE, "the file is UTF-32, not UTF-8"),
+    ],
+)
+def test_other_encodings_are_named_or_refused(encoding: str, mark: bytes, told: str) -> None:
+    message = refused(mark + GOOD.encode(encoding))
+    assert message.startswith("m.yaml:1:1: ")
+    assert told in message
 
 
 def test_the_place_counts_every_kind_of_line_end() -> None:

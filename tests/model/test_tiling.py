@@ -22,7 +22,7 @@ from ltxbench.model.vae import (
 )
 from ltxbench.model.vae.config import DecoderConfig
 from ltxbench.model.vae.decoder import Decoder
-from ltxbench.model.vae.tiling import Span, Tile, grid, place_frames, spans, temporal_spans, trapezoid
+from ltxbench.model.vae.tiling import InvalidFrames, Span, Tile, grid, place_frames, spans, temporal_spans, trapezoid
 from tests.model.seeded import Stored, noise
 
 SCALE = (8, 32, 32)
@@ -173,3 +173,14 @@ def test_tiles_that_do_not_fit_the_latent_are_refused(fields: dict[str, int], me
 def test_only_one_video_is_decoded_to_frames(decoder: VideoDecoder) -> None:
     with pytest.raises(UsageError, match=r"\(2, 4, 1, 2, 2\), expected one sample"):
         next(decode_frames(decoder, mx.zeros((2, 4, 1, 2, 2))))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_no_number_ends_decoding_with_the_frame_where_it_began(decoder: VideoDecoder, value: float) -> None:
+    values = noise(1, 4, 9, 2, 2)
+    values[:, :, -1] = value
+    frames = decode_frames(decoder, mx.array(values), TilingConfig(64, 32, 16, 8))
+    decoded: list[int] = []
+    with pytest.raises(InvalidFrames, match=r"NaN or infinity, from frame \d+ on") as caught:
+        decoded.extend(len(chunk) for chunk in frames)
+    assert 0 < caught.value.frame < 65

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import json
+import threading
 import time
 from pathlib import Path
 
@@ -196,3 +197,34 @@ def test_a_thousand_cases_make_a_page(tmp_path: Path) -> None:
     page = write(run, tmp_path / "report").read_text()
     assert time.process_time() - started < 10
     assert page.count("| <a href=") >= 1000
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_page_and_other_pages_are_left_alone(tmp_path: Path) -> None:
+    run, page = small_run(tmp_path / "runs"), tmp_path / "reports" / "small"
+    left = [page.parent / ".small.ab12_x3z.tmp", page / ".run.old-0123abcd", page / ".run.new-0123abcd"]
+    others = [page.parent / ".small.more.ab12_x3z.tmp", page.parent / ".other.ab12_x3z.tmp", page / ".mine"]
+    for folder in (*left, *others):
+        folder.mkdir(parents=True)
+        (folder / "file").touch()
+    write(run, page)
+    assert [folder for folder in left if folder.exists()] == []
+    assert all((folder / "file").exists() for folder in others)
+
+
+def test_a_second_writer_of_a_page_waits_for_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, page = small_run(tmp_path / "runs"), tmp_path / "reports" / "small"
+    publish, second = store.publish, threading.Thread(target=write, args=(run, page))
+
+    def slowly(source: Path, destination: Path) -> None:
+        if threading.current_thread() is not second:
+            second.start()
+            second.join(0.5)
+            assert second.is_alive()
+        publish(source, destination)
+
+    monkeypatch.setattr(store, "publish", slowly)
+    write(run, page)
+    second.join(60)
+    assert not second.is_alive()
+    assert contents(page / "run") == contents(run.path)
+    assert list(page.parent.glob(".*")) == []

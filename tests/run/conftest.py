@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from ltxbench.matrix.case import Case, Matrix, Quantization
@@ -85,6 +89,26 @@ def run_case(tmp_path: Path, case: Case, scripted: Callable[[Script], str]) -> C
         return collector.record(case, 1, "2026-01-31T23:59:59Z", ended)
 
     return run
+
+
+def workers() -> list[int]:
+    """Processes of cases that this test started, or that were started for it and have lost their parent."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        if "ltxbench.run.child" in (process.info["cmdline"] or []):
+            with suppress(psutil.Error):
+                if process.environ().get("PYTEST_CURRENT_TEST") == os.environ["PYTEST_CURRENT_TEST"]:
+                    found.append(process.pid)
+    return found
+
+
+def none_left(seconds: float = 10) -> bool:
+    deadline = time.monotonic() + seconds
+    while workers():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -36,14 +37,13 @@ def folder(tmp_path, tiny: WeightFiles, scripted) -> Path:
 
 @pytest.fixture
 def start(folder):
-    def popen(*arguments: str, script: Script | None = None) -> subprocess.Popen[str]:
+    def popen(*arguments: str, script: Script | None = None, **streams) -> subprocess.Popen[str]:
         if script is not None:
             (folder / "script.json").write_text(script.model_dump_json())
         command = [sys.executable, "-m", "ltxbench", "bench", *arguments, "--engine", "scripted:script.json"]
         environment = {**os.environ, "COLUMNS": "120"}
-        return subprocess.Popen(
-            command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
+        piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen(command, cwd=folder, env=environment, text=True, **{**piped, **streams})
 
     return popen
 
@@ -125,6 +125,32 @@ def test_a_second_benchmark_is_refused_while_one_runs(bench):
         code, _, errors = bench("./pair.yaml")
     assert code == 9
     assert f"process {os.getpid()}, matrix other" in errors
+
+
+def test_a_run_goes_on_when_nobody_reads_what_it_prints(start, folder):
+    process = start("./pair.yaml")
+    process.stderr.readline()
+    process.stderr.close()
+    process.stdout.close()
+    assert process.wait(timeout=120) == 0
+    assert [record.outcome for record in stored(folder).cases] == [Outcome.OK, Outcome.OK]
+    assert (folder / "reports" / "pair" / "README.md").exists()
+
+
+def test_a_terminal_that_is_closed_ends_the_case_and_the_page_is_written(start, folder):
+    slow = CaseScript(pace=1.0, phases=dict.fromkeys(Phase, 0.0), steps=(60.0,))
+    terminal, ours = pty.openpty()
+    streams = dict.fromkeys(("stdin", "stdout", "stderr"), ours)
+    process = start("./pair.yaml", script=Script(cases={"second": slow}), start_new_session=True, **streams)
+    shown = b""
+    while b"second: denoising" not in shown:
+        shown += os.read(terminal, 1 << 12)
+    os.close(ours)
+    os.close(terminal)
+    process.send_signal(signal.SIGHUP)  # as the kernel does to the session whose terminal this is
+    assert process.wait(timeout=60) == 130
+    assert [record.outcome for record in stored(folder).cases] == [Outcome.OK, Outcome.INTERRUPTED]
+    assert (folder / "reports" / "pair" / "README.md").exists()
 
 
 def test_ctrl_c_writes_the_page_of_what_there_is_and_exits_130(start, folder):

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from ltxbench.errors import Busy
+from ltxbench.errors import Busy, ResourceError
 from ltxbench.run.lock import machine_lock
 
 HOLD = """
@@ -87,3 +87,13 @@ def test_it_can_be_taken_again_and_an_unreadable_file_does_no_harm(path):
         with machine_lock("first", path=path), pytest.raises(Busy), machine_lock("second", path=path):
             pass
         path.write_bytes(text)
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, os.mkdir, lambda path: path.symlink_to(path.with_name("precious"))])
+def test_what_is_no_file_in_the_locks_place_is_refused_and_left_alone(path, put):
+    path.parent.mkdir()
+    path.with_name("precious").write_text("kept")
+    put(path)
+    with pytest.raises(ResourceError, match="cannot be written"), machine_lock("first", path=path):
+        pytest.fail("held")
+    assert path.with_name("precious").read_text() == "kept"

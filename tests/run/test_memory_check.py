@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from typer.testing import CliRunner
 
@@ -97,3 +100,11 @@ def test_the_memory_is_told_before_any_file_of_random_weights_is_written(tmp_pat
     result = CliRunner().invoke(app, [*arguments, "--runs", str(tmp_path / "runs")])
     assert isinstance(result.exception, ResourceError)
     assert not list((tmp_path / "cache").rglob("*.safetensors*"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS enforces no limit on the address space")
+def test_what_there_is_on_a_cpu_is_no_more_than_the_process_may_map():
+    code = "from ltxbench.run.mlx_survey import available_bytes; print(available_bytes())"
+    command = ["sh", "-c", 'ulimit -v 2000000; exec "$@"', "sh", sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert 0 < int(done.stdout) < 2_000_000 << 10

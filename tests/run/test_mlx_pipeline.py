@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import mlx.core as mx
 import numpy as np
 import pytest
 
 from ltxbench.matrix.case import Case, LoraUse, Model
-from ltxbench.run.engine import Generated, GenerateJob
+from ltxbench.run.engine import Generated, GenerateJob, InvalidOutput
 from ltxbench.run.mlx_pipeline import generate
 from ltxbench.run.records import Phase
 from ltxbench.weights.files import WeightFiles
+from ltxbench.weights.header import read_header
 from ltxbench.weights.tiny.store import ensure_tiny
 from tests.silent import SilentRecorder
 
@@ -72,3 +75,31 @@ def test_the_engine_states_its_arithmetic_and_what_it_started_from(files: Weight
         assert isinstance(recorder.told[fact], int)
     hashes = [recorder.told[f] for f in ("noise_sha256", "noise_sha256_stage_2", "context_sha256", "latent_sha256")]
     assert len(set(hashes)) == 4
+
+
+def overflowing(file: Path, folder: Path, tensor: str) -> Path:
+    """A copy whose `tensor` is as large as bfloat16 can hold: finite, and what is computed with it is not."""
+    header = read_header(file)
+    (stored,) = (each for each in header.tensors if each.name == tensor)
+    data = bytearray(file.read_bytes())
+    begin = header.data_start + stored.start
+    data[begin : begin + stored.end - stored.start] = b"\x7f\x7f" * ((stored.end - stored.start) // 2)
+    copy = folder / file.name
+    copy.write_bytes(data)
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("which", "tensor", "told"),
+    [
+        ("dev", "model.diffusion_model.proj_out.weight", r"stage 1: .* in denoising step 0"),
+        ("upscaler", "final_conv.weight", "the latent became NaN or infinite in upscaling"),
+        ("dev", "vae.decoder.conv_in.conv.weight", "decoding made NaN or infinity, from frame 0 on"),
+    ],
+)
+def test_what_is_no_number_ends_the_case_with_the_place_where_it_began(
+    which: str, tensor: str, told: str, files: WeightFiles, tmp_path: Path
+) -> None:
+    damaged = overflowing(getattr(files, which), tmp_path, tensor)
+    with pytest.raises(InvalidOutput, match=told):
+        make(files.model_copy(update={which: damaged}), CASES["two stages"], SilentRecorder())

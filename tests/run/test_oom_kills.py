@@ -54,6 +54,14 @@ def test_a_kill_counts_as_out_of_memory_only_where_the_counter_grew():
     assert explain(replace(KILLED, returncode=-signal.SIGSEGV, oom_killed=True))[0] is Outcome.SIGNAL
 
 
+def test_a_crash_under_a_limit_of_memory_is_what_mlx_makes_of_a_failed_allocation():
+    crashed = replace(KILLED, returncode=-signal.SIGSEGV)
+    assert explain(crashed)[0] is Outcome.SIGNAL
+    outcome, message = explain(replace(crashed, allowed_bytes=3 << 29))
+    assert outcome is Outcome.OUT_OF_MEMORY
+    assert "an allocation fails); its process was allowed 1.5 GiB of memory" in message
+
+
 @pytest.mark.parametrize(
     ("counts", "outcome"),
     [((3, 4), Outcome.OUT_OF_MEMORY), ((3, 3), Outcome.SIGNAL), ((None, None), Outcome.SIGNAL)],

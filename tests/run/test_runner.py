@@ -17,7 +17,7 @@ from ltxbench.run.probe import probe_engine, probe_matmul
 from ltxbench.run.records import MatmulRate, Outcome, Phase
 from ltxbench.run.runner import Work, run_matrix
 from ltxbench.run.script import CaseScript, Failure, Fault, Script
-from tests.run.conftest import NO_WEIGHTS
+from tests.run.conftest import NO_WEIGHTS, none_left, workers
 
 
 class Told(Listener):
@@ -244,7 +244,7 @@ def test_two_interrupts_stop_at_once_and_leave_no_process(driver, tmp_path):
         Script(default=CaseScript(failure=Failure(kind=Fault.KILL, amount=signal.SIGSTOP))), tmp_path / "runs"
     )
     wait_for_step(process, "a")
-    wait_until_stopped(tmp_path)
+    wait_until_stopped()
     process.send_signal(signal.SIGINT)
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)
@@ -252,7 +252,7 @@ def test_two_interrupts_stop_at_once_and_leave_no_process(driver, tmp_path):
     process.communicate(timeout=20)
     assert time.monotonic() - begin < 5
     assert process.returncode not in (0, None)
-    assert not processes_of(tmp_path)
+    assert none_left()
 
 
 def test_a_killed_parent_leaves_no_worker_and_its_finished_cases_whole(driver, tmp_path):
@@ -262,37 +262,19 @@ def test_a_killed_parent_leaves_no_worker_and_its_finished_cases_whole(driver, t
     process.communicate()
     run = store.load(store.latest(tmp_path / "runs", "small"))
     assert [record.outcome for record in run.cases] == [Outcome.OK]
-    deadline = time.monotonic() + 10
-    while processes_of(tmp_path) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not processes_of(tmp_path)
+    assert none_left()
 
 
-def wait_until_stopped(folder: Path) -> None:
+def wait_until_stopped() -> None:
     """The step is told before the fault that follows it has struck."""
     import psutil
 
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
-        if any(psutil.Process(number).status() == psutil.STATUS_STOPPED for number in processes_of(folder)):
+        if any(psutil.Process(number).status() == psutil.STATUS_STOPPED for number in workers()):
             return
         time.sleep(0.05)
     raise AssertionError("the worker was not stopped")
-
-
-def processes_of(folder: Path) -> list[int]:
-    """Workers whose standard output is of this test: their script is in its folder."""
-    import psutil
-
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        if "ltxbench.run.worker" in (process.info["cmdline"] or []) and process.is_running():
-            try:
-                if process.environ().get("PYTEST_CURRENT_TEST") == os.environ["PYTEST_CURRENT_TEST"]:
-                    found.append(process.pid)
-            except psutil.Error:
-                continue
-    return found
 
 
 def test_a_small_filesystem_that_fills_up_ends_with_one_message(driver, tmp_path):

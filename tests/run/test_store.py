@@ -115,6 +115,24 @@ def test_a_torn_memory_series_is_told_as_such(run):
         run.memory_series("b")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "time_s,phase,footprint_bytes\n0.1,load,x\n",
+        "time_s,phase,footprint_bytes\n0.1,load,1.5\n",
+        "time_s,phase,footprint_bytes\n0.1,load,1e999\n",
+        f"time_s,phase,footprint_bytes\n0.1,load,{'9' * 30}\n",
+        "time_s,phase,footprint_bytes\nsoon,load,1\n",
+        "time_s,phase,case\n0.1,load,1\n",
+        "phase,footprint_bytes\nload,1\n",
+    ],
+)
+def test_a_memory_series_that_is_none_is_told_as_such(run, text):
+    (run.folder_of("b", 1) / store.MEMORY_FILE).write_text(text)
+    with pytest.raises(ResultError, match="not a memory series"):
+        run.memory_series("b")
+
+
 @pytest.mark.parametrize("file", [store.RUN_FILE, "cases/a/round-1/record.json"])
 def test_a_record_cut_anywhere_is_refused(run, file):
     whole = (run.path / file).read_bytes().rstrip()

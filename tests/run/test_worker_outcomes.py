@@ -21,6 +21,7 @@ from ltxbench.run.script import GIB, CaseScript, Failure, Fault, Level
 from ltxbench.run.supervisor import Ended
 from ltxbench.run.video import probe, read_frame
 from ltxbench.run.worker import is_out_of_memory
+from tests.run.conftest import none_left
 
 
 def test_a_case_that_goes_well_has_every_phase_step_and_its_video(run_case, tmp_path):
@@ -133,7 +134,7 @@ def test_a_child_left_behind_neither_holds_the_case_up_nor_survives_it(run_case)
     record = run_case(Failure(kind=Fault.FORK))
     assert record.outcome is Outcome.OK
     assert record.times.wall_s < 20
-    assert not workers_of(os.getpid())
+    assert none_left()
 
 
 def test_an_interrupt_reaches_the_child_of_a_process_in_the_background(run_case):
@@ -212,19 +213,7 @@ def test_an_error_in_the_listener_leaves_no_process_behind(tmp_path, case, scrip
 
     with pytest.raises(KeyboardInterrupt):
         supervise(job, listener, output=tmp_path / "output.txt")
-    assert not workers_of(os.getpid())
-
-
-def workers_of(pid: int) -> list[str]:
-    """Command lines of the worker processes in sessions of their own that descend from this test, or are orphans."""
-    import psutil
-
-    found = []
-    for process in psutil.process_iter(["cmdline", "status", "ppid"]):
-        line = " ".join(process.info["cmdline"] or [])
-        if "ltxbench.run.worker" in line and process.info["ppid"] in (pid, 1):
-            found.append(line)
-    return found
+    assert none_left()
 
 
 def test_the_worker_leaves_when_its_parent_is_gone():
@@ -234,6 +223,18 @@ def test_the_worker_leaves_when_its_parent_is_gone():
     done = subprocess.run([sys.executable, "-c", code, str(writer)], pass_fds=(writer,))
     os.close(writer)
     assert done.returncode == 1
+
+
+def test_a_child_whose_parent_is_gone_imports_no_library_first():
+    """These take seconds, and what is started in them would outlive the parent for as long."""
+    lifeline, held = os.pipe()
+    os.close(held)
+    command = [sys.executable, "-X", "importtime", "-m", "ltxbench.run.child", "1", str(lifeline)]
+    done = subprocess.run(command, pass_fds=(lifeline,), stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    os.close(lifeline)
+    assert done.returncode == 1
+    assert "ltxbench.run.lifeline" in done.stderr
+    assert "pydantic" not in done.stderr
 
 
 def test_the_output_file_cannot_be_written(run_case, tmp_path):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import shutil
+import subprocess
+import sys
+import time
 from collections import namedtuple
 from itertools import pairwise
 from pathlib import Path
 
 import mlx.core as mx
+import psutil
 import pytest
 
 from ltxbench.errors import ResourceError
@@ -120,6 +125,38 @@ def test_a_killed_writer_leaves_no_file_that_looks_whole_and_its_scraps_go(one_f
     scrap.write_bytes(b"torn")
     write_missing(one_file.parent, WEIGHTS, ["upscaler"])
     assert not scrap.exists()
+
+
+SLOW = """
+import os, time
+
+def write(*_):
+    with open("pid.new", "w") as file:
+        file.write(str(os.getpid()))
+    os.rename("pid.new", "pid")
+    time.sleep(60)
+"""
+PARENT = """
+import slow
+from pathlib import Path
+from ltxbench.weights.files import RandomWeights
+from ltxbench.weights.random import disk
+disk._write_missing = slow.write
+disk.ensure_files(RandomWeights(seed=3, size="small"), ["upscaler"], Path("cache"))
+"""
+
+
+def test_the_writing_process_ends_with_the_one_that_waits_for_it(tmp_path):
+    (tmp_path / "slow.py").write_text(SLOW)
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], cwd=tmp_path, env=environment)
+    while not (tmp_path / "pid").exists():
+        assert parent.poll() is None
+        time.sleep(0.05)
+    writer = psutil.Process(int((tmp_path / "pid").read_text()))
+    parent.kill()
+    parent.wait()
+    writer.wait(timeout=10)
 
 
 def test_a_failure_while_writing_leaves_nothing_under_the_final_name(tmp_path, monkeypatch):

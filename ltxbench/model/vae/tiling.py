@@ -15,12 +15,20 @@ import mlx.core as mx
 import numpy as np
 import numpy.typing as npt
 
-from ltxbench.errors import UsageError
+from ltxbench.errors import LtxbenchError, UsageError
 from ltxbench.model.device_queue import DeviceQueue
 from ltxbench.model.vae.config import Stride
 from ltxbench.model.vae.decoder import VideoDecoder
 
 Weights = npt.NDArray[np.float32]
+
+
+class InvalidFrames(LtxbenchError):
+    """The decoder yielded NaN or infinity; `frame`, counted from 0, is the first that holds some."""
+
+    def __init__(self, frame: int) -> None:
+        super().__init__(f"decoding made NaN or infinity, from frame {frame} on", hint="The weights may be damaged.")
+        self.frame = frame
 
 
 @dataclass(frozen=True)
@@ -217,13 +225,26 @@ def _decode_row(decoder: VideoDecoder, latent: mx.array, tiles: Grid, time: Tile
 def decode_frames(
     decoder: VideoDecoder, latent: mx.array, tiling: TilingConfig | None = OFFICIAL
 ) -> Iterator[npt.NDArray[np.uint8]]:
-    """Normalised latent [1,C,F,H,W] -> finished frames [f,height,width,3] in time order. None: one piece."""
+    """Normalised latent [1,C,F,H,W] -> finished frames [f,height,width,3] in time order. None: one piece.
+
+    Raises InvalidFrames for NaN and infinity, which as bytes would look like black or white.
+    """
     if latent.ndim != 5 or latent.shape[0] != 1:
         raise UsageError(f"the latent's shape is {latent.shape}, expected one sample [1,C,F,H,W]")
+    done = 0
     for chunk in decode_chunks(decoder, latent, tiling):
-        frames = np.array(quantize(chunk[0]))
+        frames = _finished(chunk[0], done)
+        done += len(frames)
         del chunk  # or it would be held while the next one is decoded
         yield frames
+
+
+def _finished(video: mx.array, before: int) -> npt.NDArray[np.uint8]:
+    frames, finite = quantize(video), mx.isfinite(video).all(axis=(1, 2, 3))
+    mx.eval(frames, finite)
+    if not finite.all().item():
+        raise InvalidFrames(before + int(np.argmin(np.array(finite))))
+    return np.array(frames)
 
 
 def to_uint8(video: mx.array) -> npt.NDArray[np.uint8]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ltxbench.errors import UsageError
+from ltxbench.regular import read_regular
 from ltxbench.report.documents import kinds
 from ltxbench.report.documents.blocks import find, replaced
 from ltxbench.report.stale import changed_lines
@@ -48,9 +49,7 @@ def write(document: Refreshed) -> None:
 
 def _refreshed(path: Path, sources: kinds.Sources) -> Refreshed:
     try:
-        if path.stat().st_size > LIMIT_BYTES:
-            raise UsageError(f"{path}: too large for a document")
-        old = path.read_bytes().decode()
+        old = read_regular(path, LIMIT_BYTES, follow=True).decode()
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:

@@ -6,11 +6,13 @@ The process that supervises a run imports no MLX, which would hold memory of the
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 
 from ltxbench.errors import ResourceError
 from ltxbench.weights import files
@@ -74,13 +76,26 @@ def _write_missing(folder: Path, weights: RandomWeights, names: list[str]) -> No
     write_missing(folder, weights, names)
 
 
+def _end_with_the_parent() -> None:
+    """A parent that was killed cannot end its process, which would go on writing for nobody."""
+
+    def wait() -> None:
+        parent = parent_process()
+        assert parent is not None
+        parent.join()
+        os._exit(1)
+
+    Thread(target=wait, name="lifeline", daemon=True).start()
+
+
 def kind_of(weights: RandomWeights) -> str:
     """How a run's record calls them: the 19B is plainly random."""
     return "random" if weights.size == DEFAULT else f"random:{weights.size}"
 
 
 def _write(folder: Path, weights: RandomWeights, names: list[str], watch: Watch | None) -> None:
-    with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as process:
+    context = get_context("spawn")
+    with ProcessPoolExecutor(max_workers=1, mp_context=context, initializer=_end_with_the_parent) as process:
         try:
             total_bytes = process.submit(_missing_bytes, folder, weights, names).result()
             before_bytes = _size(folder)

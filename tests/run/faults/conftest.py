@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -116,30 +115,6 @@ def wait_for(process: subprocess.Popen, *lines: str) -> None:
         if not wanted:
             return
     raise AssertionError(process.stderr.read())
-
-
-def workers(folder: Path) -> list[int]:
-    """Worker processes whose job lies below `folder`, told by where their output goes."""
-    import psutil
-
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        if "ltxbench.run.worker" in (process.info["cmdline"] or []):
-            try:
-                if process.environ().get("PYTEST_CURRENT_TEST") == os.environ["PYTEST_CURRENT_TEST"]:
-                    found.append(process.pid)
-            except psutil.Error:
-                continue
-    return found
-
-
-def none_left(folder: Path, seconds: float = 10) -> bool:
-    deadline = time.monotonic() + seconds
-    while workers(folder):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def two_cases() -> Matrix:

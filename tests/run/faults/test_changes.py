@@ -185,7 +185,7 @@ def test_the_code_is_that_of_a_cases_process(tmp_path, monkeypatch):
     (tmp_path / "run").mkdir()
     (tmp_path / "report").mkdir()
     (tmp_path / "run" / "a.py").write_text("1")
-    for name in ("errors.py", "frozen.py"):
+    for name in ("errors.py", "frozen.py", "regular.py"):
         (tmp_path / name).write_text("")
     monkeypatch.setattr(ltxbench, "__file__", str(tmp_path / "__init__.py"))
     hashes = []

@@ -12,7 +12,8 @@ from ltxbench.run.limits import PhaseLimits
 from ltxbench.run.output import HEAD_BYTES, TAIL_BYTES
 from ltxbench.run.records import Outcome, Phase
 from ltxbench.run.script import CaseScript, Failure, Fault, Script
-from tests.run.faults.conftest import finished, none_left, outcomes
+from tests.run.conftest import none_left
+from tests.run.faults.conftest import finished, outcomes
 
 PRINTED_BYTES = int(os.environ.get("LTXBENCH_PRINTED_BYTES", str(64 << 20)))
 
@@ -64,7 +65,7 @@ def test_a_hanging_or_stopped_child_is_ended_by_its_deadline(bench, fault):
     run = bench.run(Script(cases={"b": CaseScript(failure=fault)}), phase_limits=limits)
     assert outcomes(run) == {"a/1": "ok", "b/1": "timeout"}
     assert "the time limit of denoise-1, 0.5 s" in run.records[1].failure.message
-    assert none_left(bench.folder)
+    assert none_left()
     assert outcomes(bench.resume()) == {"a/1": "ok", "b/1": "ok"}
 
 
@@ -78,7 +79,7 @@ def test_a_child_that_prints_a_great_deal_fills_neither_disk_nor_memory(bench):
 def test_a_child_that_forks_leaves_no_process_behind(bench):
     run = bench.run(broken(Fault.FORK))
     assert outcomes(run) == {"a/1": "ok", "b/1": "ok"}
-    assert none_left(bench.folder)
+    assert none_left()
 
 
 def test_an_outcome_that_a_repeat_would_not_change_is_not_repeated(bench):

@@ -5,16 +5,24 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 
 import pytest
 
+from ltxbench.__main__ import main
+from ltxbench.audit.records import read_audit
 from ltxbench.errors import ResourceError, ResultError
+from ltxbench.quality import stored as quality
+from ltxbench.regression import folder as baseline
+from ltxbench.regular import open_regular
+from ltxbench.report import manifest, memory_series
 from ltxbench.run import journal, store
-from ltxbench.run.files import open_regular
 from ltxbench.run.resume import read_run
+from ltxbench.run.sealing import read_seal
 from tests.run.faults.conftest import Bench, all_files, two_cases
 
 ESCAPES = "\x1b[31mred\x07"
+FORGED = f"{ESCAPES}\u202e\nNothing regressed: all is well"
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +81,52 @@ def test_a_pipe_in_a_records_place_is_not_waited_for(done, name):
     pipe(run / name)
     with pytest.raises(ResultError, match=r"not a regular file|not there"):
         store.load(run)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "cases/a/round-1/files.json",
+        "cases/a/round-1/output.txt",
+        "cases/a/round-1/memory.csv",
+        "cases/a/quality.json",
+        "audit.json",
+        "more",
+    ],
+)
+def test_a_run_that_holds_a_pipe_is_neither_resumed_nor_published(done, tmp_path, name):
+    run = done.path
+    pipe(run / name)
+    with pytest.raises(ResultError, match=r"is neither file nor folder; a run holds nothing else"):
+        done.resume(repeats=2)
+    with pytest.raises(ResultError, match="is neither file nor folder"):
+        store.publish(run, tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("cases/a/round-1/memory.csv", lambda run, path: memory_series.read(run, run.records[0])),
+        ("cases/a/quality.json", lambda run, path: quality.read(path)),
+        ("audit.json", lambda run, path: read_audit(run.path)),
+        ("page.json", lambda run, path: baseline.read(path)),
+        (manifest.FILE, lambda run, path: manifest.read(path.parent)),
+    ],
+)
+@pytest.mark.parametrize("put", [pipe, lambda path: path.symlink_to("/dev/zero"), lambda path: path.mkdir()])
+def test_what_is_no_file_is_refused_by_whoever_reads_it(done, name, read, put):
+    path = done.path / name
+    run = done.stored()
+    path.unlink(missing_ok=True)
+    put(path)
+    with pytest.raises(ResultError):
+        read(run, path)
+
+
+def test_a_pipe_in_a_seals_place_vouches_for_nothing(tmp_path):
+    pipe(tmp_path / "files.json")
+    assert read_seal(tmp_path) == ()
 
 
 def test_a_pipe_in_the_journals_place_is_not_waited_for(tmp_path):
@@ -146,3 +200,29 @@ def test_a_plan_that_does_not_belong_to_the_matrix_is_refused(done, keys, value)
     change(lose_the_journal(done.path), *keys, value=value)
     with pytest.raises(ResultError, match="its order of cases does not belong to its matrix"):
         read_run(done.path)
+
+
+def test_no_text_of_a_strangers_run_steers_the_terminal_or_forges_a_line(done, monkeypatch, capsys):
+    def ltxbench(*arguments):
+        monkeypatch.setattr(sys, "argv", ["ltxbench", *map(str, arguments)])
+        with pytest.raises(SystemExit):
+            main()
+        shown = "".join(capsys.readouterr())
+        assert all(line.isprintable() and not line.startswith("Nothing regressed: all") for line in shown.split("\n"))
+        return shown
+
+    mine, strange, kept = done.path, done.root / "small" / "strange", done.folder / "baseline"
+    shutil.copytree(mine, strange)
+    for keys in (("machine", "os"), ("machine", "git_commit"), ("weights", "kind"), ("weights", "digest"), ("id",)):
+        change(lose_the_journal(strange) if keys == ("machine", "os") else strange / "run.json", *keys, value=FORGED)
+    assert "red" in ltxbench("compare", mine, strange)
+    ltxbench("baseline", "add", mine, "--baseline", kept, "--force")
+    assert "red" in ltxbench("check", strange, "--baseline", kept, "--verdict", done.folder / "verdict.json")
+    entry = next(kept.rglob("*.json"))
+    for keys in (("commit",), ("cases", 0, "conditions", "chip")):
+        change(entry, *keys, value=FORGED)
+    assert "red" in ltxbench("baseline", "list", "--baseline", kept)
+    ltxbench("history", "--baseline", kept)
+    with pytest.raises(ResultError, match="red") as told:
+        done.resume(which="strange", repeats=2)
+    assert "weights" in told.value.message

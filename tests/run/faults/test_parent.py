@@ -13,7 +13,8 @@ from ltxbench.errors import UsageError
 from ltxbench.run import journal as journals
 from ltxbench.run.records import Outcome, Phase
 from ltxbench.run.script import CaseScript, Failure, Fault, Script
-from tests.run.faults.conftest import SLOW, finished, none_left, outcomes, wait_for, workers
+from tests.run.conftest import none_left, workers
+from tests.run.faults.conftest import SLOW, finished, outcomes, wait_for
 
 STUCK = Script(cases={"b": SLOW})
 ENTERED = ("b 1", "phase-started", "phase-started", "phase-started", "phase-started")
@@ -23,13 +24,13 @@ ENTERED = ("b 1", "phase-started", "phase-started", "phase-started", "phase-star
 def test_after_kill_9_of_the_parent_the_finished_case_is_kept_and_the_other_run(bench, child_too):
     process = bench.start(STUCK)
     wait_for(process, *ENTERED)
-    children = workers(bench.folder)
+    children = workers()
     process.kill()
     if child_too:
         for child in children:
             os.kill(child, signal.SIGKILL)
     process.communicate()
-    assert none_left(bench.folder), "the child outlives its parent"
+    assert none_left(), "the child outlives its parent"
     kept = finished(bench.path)
     assert len(kept) >= 4
     run = bench.resume()
@@ -42,12 +43,12 @@ def test_a_stopped_child_does_not_outlive_its_parent_either(bench):
     process = bench.start(Script(default=CaseScript(failure=Failure(kind=Fault.KILL, amount=signal.SIGSTOP))))
     wait_for(process, "a 1", "phase-started", "phase-started", "phase-started", "phase-started")
     deadline = time.monotonic() + 10
-    while not any(psutil.Process(pid).status() == psutil.STATUS_STOPPED for pid in workers(bench.folder)):
+    while not any(psutil.Process(pid).status() == psutil.STATUS_STOPPED for pid in workers()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     process.kill()
     process.communicate()
-    assert none_left(bench.folder)
+    assert none_left()
 
 
 def test_one_interrupt_ends_the_case_and_two_stop_at_once_and_neither_counts_as_a_death(bench):
@@ -85,7 +86,7 @@ def die(bench, times: int) -> None:
         wait_for(process, *ENTERED)
         process.kill()
         process.communicate()
-        assert none_left(bench.folder)
+        assert none_left()
 
 
 def test_a_case_that_killed_the_machine_twice_is_not_tried_again_without_force(bench):

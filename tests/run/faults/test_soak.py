@@ -11,7 +11,8 @@ from ltxbench.matrix.case import Matrix
 from ltxbench.run.listener import Listener
 from ltxbench.run.options import Options
 from ltxbench.run.runner import Work, run_matrix
-from tests.run.faults.conftest import Bench, none_left, two_cases
+from tests.run.conftest import none_left
+from tests.run.faults.conftest import Bench, two_cases
 
 CASES = int(os.environ.get("LTXBENCH_SOAK_CASES", "8"))
 TINY_CASES = int(os.environ.get("LTXBENCH_SOAK_TINY", "50"))
@@ -60,7 +61,7 @@ def test_memory_files_threads_and_processes_of_the_parent_stay_flat(tmp_path):
     run = run_matrix(bench.work(None), Options(), watch)
     assert {record.outcome.value for record in run.records} == {"ok"}
     watch.flat(CASES)
-    assert none_left(tmp_path)
+    assert none_left()
 
 
 @pytest.mark.slow
@@ -70,4 +71,4 @@ def test_they_stay_flat_with_the_real_pipeline_too(tmp_path, tiny):
     run = run_matrix(work, Options(doctor=False, memory_check=False), watch)
     assert {record.outcome.value for record in run.records} == {"ok"}
     watch.flat(TINY_CASES)
-    assert none_left(tmp_path)
+    assert none_left()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import shutil
@@ -18,6 +19,8 @@ from ltxbench.run.lock import machine_lock
 from ltxbench.run.order import planned
 from ltxbench.run.resume import examine_run, read_run
 from ltxbench.run.script import CaseScript, Failure, Fault, Script
+from ltxbench.run.supervisor import supervise
+from ltxbench.run.worker import WorkerJob
 from tests.run.faults.conftest import Bench, all_files, finished, outcomes, two_cases
 
 EVERY = int(os.environ.get("LTXBENCH_CUT_EVERY", "0"))
@@ -192,6 +195,36 @@ def test_a_file_that_may_not_grow_is_told_like_a_full_disk_and_resume_does_the_r
     kept = finished(bench.path)
     assert outcomes(bench.resume()) == {"a/1": "ok", "b/1": "ok"}
     assert kept.items() <= finished(bench.path).items()
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOENT, errno.EMFILE])
+def test_a_disk_that_fails_or_goes_away_is_one_message_and_resume_does_the_rest(bench, monkeypatch, number):
+    write, broken = os.write, []
+
+    def fail(descriptor, data):
+        if b'"began","case":"b"' in bytes(data) and not broken:
+            broken.append(descriptor)
+            raise OSError(number, os.strerror(number))
+        return write(descriptor, data)
+
+    monkeypatch.setattr(os, "write", fail)
+    with pytest.raises(ResourceError, match=os.strerror(number)):
+        bench.run()
+    kept = finished(bench.path)
+    assert kept
+    assert outcomes(bench.resume()) == {"a/1": "ok", "b/1": "ok"}
+    assert kept.items() <= finished(bench.path).items()
+
+
+def test_where_no_more_pipes_can_be_opened_there_is_one_message(bench):
+    def refuse():
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    work = bench.work(None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ltxbench.run.pipes.os.pipe", refuse)
+        with pytest.raises(ResourceError, match="no process can be started"):
+            supervise(WorkerJob(engine=work.engine, folder=bench.folder), print, output=bench.folder / "output.txt")
 
 
 def test_a_folder_that_cannot_be_written_is_one_message(bench):

@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from ltxbench.run import store
-from tests.run.faults.conftest import finished, none_left, outcomes, workers
+from tests.run.conftest import none_left, workers
+from tests.run.faults.conftest import finished, outcomes
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny")]
 
@@ -57,7 +58,7 @@ class Tiny:
         else:
             raise AssertionError("the second case never started")
         deadline = time.monotonic() + 300
-        while not (found := workers(self.folder)):
+        while not (found := workers()):
             assert time.monotonic() < deadline
             time.sleep(0.05)
         while psutil.Process(found[0]).cpu_times().user < 3:
@@ -90,7 +91,7 @@ def test_kill_9_keeps_the_finished_case_and_resume_runs_the_other(bench, killed)
         os.kill(worker, signal.SIGKILL)
     _, errors = process.communicate(timeout=60)
     assert "Traceback" not in errors
-    assert none_left(bench.folder)
+    assert none_left()
     found = outcomes(store.load(bench.path))
     assert found == ({"a/1": "ok", "b/1": "signal"} if killed == "child" else {"a/1": "ok"})
     bench.resume(finished(bench.path), SMALL)
@@ -102,7 +103,7 @@ def test_a_stopped_case_is_ended_by_its_deadline_and_resume_runs_it_again(bench)
     process.communicate(timeout=120)
     assert process.returncode == 6
     assert outcomes(store.load(bench.path)) == {"a/1": "ok", "b/1": "timeout"}
-    assert none_left(bench.folder)
+    assert none_left()
     bench.resume(finished(bench.path), SMALL)
 
 
@@ -134,4 +135,16 @@ def test_a_case_that_the_kernel_ends_for_lack_of_memory_is_told_so_and_run_again
         assert "no memory left" in run.records[1].failure.message
     finally:
         group.rmdir()
+    bench.resume(finished(bench.path), SMALL)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS enforces no limit on the address space")
+def test_a_case_whose_allocation_fails_is_told_so_with_its_phase_and_run_again_by_resume(bench):
+    limited = ("sh", "-c", 'ulimit -v 1500000; exec "$@"', "sh")
+    process = bench.start(LARGE, "--no-memory-check", before=limited)
+    _, errors = process.communicate(timeout=300)
+    run = store.load(bench.path)
+    assert outcomes(run) == {"a/1": "ok", "b/1": "out of memory"}, errors
+    assert process.returncode == 6
+    assert run.records[1].failure.phase is not None
     bench.resume(finished(bench.path), SMALL)
