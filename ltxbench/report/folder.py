@@ -84,13 +84,17 @@ def _alone(destination: Path) -> Iterator[None]:
     """Holds the page's folder, so that whatever an earlier writer left unfinished is nobody's, and goes."""
     with resource_errors(destination):
         descriptor = os.open(destination, os.O_RDONLY | os.O_CLOEXEC)
+    try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            _remove(destination.parent, rf"\.{re.escape(destination.name)}\.[^.]+\.tmp")
+        except OSError:  # a file system without locks: who else writes cannot be told, so nothing is cleared
             yield
-            _remove(destination, rf"\.{RUN}\.(new|old)-[0-9a-f]+")  # once there is a run again
-        finally:
-            os.close(descriptor)
+            return
+        _remove(destination.parent, rf"\.{re.escape(destination.name)}\.[^.]+\.tmp")
+        yield
+        _remove(destination, rf"\.{RUN}\.(new|old)-[0-9a-f]+")  # once there is a run again
+    finally:
+        os.close(descriptor)
 
 
 def _remove(folder: Path, pattern: str) -> None:

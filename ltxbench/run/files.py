@@ -72,7 +72,7 @@ def as_resource_error(error: BaseException, path: Path) -> ResourceError | None:
     number = getattr(error, "errno", None)
     if number in _FORBIDDEN or isinstance(error, FileExistsError | NotADirectoryError):
         return _unwritable(error, path, hint="Choose a folder that you may write to.")
-    return _unwritable(error, path) if number in _GONE else None
+    return _unwritable(error, Path(getattr(error, "filename", None) or path)) if number in _GONE else None
 
 
 def _unwritable(error: BaseException, path: Path, hint: str | None = None) -> ResourceError:

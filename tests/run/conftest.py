@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -109,6 +111,20 @@ def none_left(seconds: float = 10) -> bool:
             return False
         time.sleep(0.05)
     return True
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """Whatever a test left of it, its pipes included: a failed one must not take the next ones with it."""
+    process.kill()
+    process.communicate()
+
+
+@pytest.fixture
+def hang_up() -> Iterator[None]:
+    """SIGHUP has its meaning in what a test starts, though the tests run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture

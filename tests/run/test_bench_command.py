@@ -16,6 +16,7 @@ from ltxbench.run.lock import machine_lock
 from ltxbench.run.records import Outcome, Phase
 from ltxbench.run.script import CaseScript, Failure, Fault, Script
 from ltxbench.weights.files import WeightFiles
+from tests.run.conftest import end
 
 MATRIX = """
 matrix: pair
@@ -37,15 +38,20 @@ def folder(tmp_path, tiny: WeightFiles, scripted) -> Path:
 
 @pytest.fixture
 def start(folder):
+    started = []
+
     def popen(*arguments: str, script: Script | None = None, **streams) -> subprocess.Popen[str]:
         if script is not None:
             (folder / "script.json").write_text(script.model_dump_json())
         command = [sys.executable, "-m", "ltxbench", "bench", *arguments, "--engine", "scripted:script.json"]
         environment = {**os.environ, "COLUMNS": "120"}
         piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen(command, cwd=folder, env=environment, text=True, **{**piped, **streams})
+        started.append(subprocess.Popen(command, cwd=folder, env=environment, text=True, **{**piped, **streams}))
+        return started[-1]
 
-    return popen
+    yield popen
+    for process in started:
+        end(process)
 
 
 @pytest.fixture
@@ -137,6 +143,7 @@ def test_a_run_goes_on_when_nobody_reads_what_it_prints(start, folder):
     assert (folder / "reports" / "pair" / "README.md").exists()
 
 
+@pytest.mark.usefixtures("hang_up")
 def test_a_terminal_that_is_closed_ends_the_case_and_the_page_is_written(start, folder):
     slow = CaseScript(pace=1.0, phases=dict.fromkeys(Phase, 0.0), steps=(60.0,))
     terminal, ours = pty.openpty()

@@ -17,7 +17,7 @@ from ltxbench.run.probe import probe_engine, probe_matmul
 from ltxbench.run.records import MatmulRate, Outcome, Phase
 from ltxbench.run.runner import Work, run_matrix
 from ltxbench.run.script import CaseScript, Failure, Fault, Script
-from tests.run.conftest import NO_WEIGHTS, none_left, workers
+from tests.run.conftest import NO_WEIGHTS, end, none_left, workers
 
 
 class Told(Listener):
@@ -204,7 +204,7 @@ def driver(tmp_path, matrix, scripted):
         (tmp_path / "matrix.json").write_text(matrix.model_dump_json())
         # A preloaded BLAS starts threads, and a process with threads may not enter a new namespace.
         environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [*before, sys.executable, "-c", DRIVER, str(tmp_path), str(root)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -212,8 +212,13 @@ def driver(tmp_path, matrix, scripted):
             cwd=Path(__file__).parents[2],
             env=environment,
         )
+        started.append(process)
+        return process
 
-    return start
+    started: list[subprocess.Popen[str]] = []
+    yield start
+    for process in started:
+        end(process)
 
 
 SLOW = Script(cases={"b": CaseScript(pace=1.0, phases=dict.fromkeys(Phase, 0.0), steps=(60.0,))})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from ltxbench.run.records import Outcome, Phase
 from ltxbench.run.runner import Work, resume_run, run_matrix
 from ltxbench.run.script import CaseScript, Script
 from ltxbench.run.store import RunFolder
-from tests.run.conftest import NO_WEIGHTS
+from tests.run.conftest import NO_WEIGHTS, end
 
 SLOW = CaseScript(pace=1.0, phases=dict.fromkeys(Phase, 0.0), steps=(600.0,))
 """A case that is denoising until something ends it."""
@@ -42,6 +43,7 @@ class Bench:
         self.folder = folder
         self.matrix = matrix
         self.listener = Notes()
+        self.started: list[subprocess.Popen] = []
         (folder / "disk").mkdir(exist_ok=True)
 
     @property
@@ -68,7 +70,7 @@ class Bench:
         self.write(script)
         # A preloaded BLAS starts threads, and a process with threads may not enter a new namespace.
         environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [*before, sys.executable, "-m", "tests.run.faults.driver", str(self.folder), what, *more],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -76,6 +78,8 @@ class Bench:
             cwd=Path(__file__).parents[3],
             env=environment,
         )
+        self.started.append(process)
+        return process
 
     @property
     def path(self) -> Path:
@@ -130,5 +134,8 @@ def two_cases() -> Matrix:
 
 
 @pytest.fixture
-def bench(tmp_path) -> Bench:
-    return Bench(tmp_path, two_cases())
+def bench(tmp_path) -> Iterator[Bench]:
+    bench = Bench(tmp_path, two_cases())
+    yield bench
+    for process in bench.started:
+        end(process)

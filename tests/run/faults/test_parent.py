@@ -69,6 +69,7 @@ def test_one_interrupt_ends_the_case_and_two_stop_at_once_and_neither_counts_as_
     assert len(run.record.resumptions) == 3
 
 
+@pytest.mark.usefixtures("hang_up")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_terminal_that_hangs_up_ends_the_run_as_ctrl_c_does(bench, number):
     process = bench.start(STUCK)
@@ -76,6 +77,17 @@ def test_a_terminal_that_hangs_up_ends_the_run_as_ctrl_c_does(bench, number):
     process.send_signal(number)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 0, errors
+    assert outcomes(bench.stored()) == {"a/1": "ok", "b/1": "interrupted"}
+
+
+def test_a_run_under_nohup_goes_on_when_the_terminal_hangs_up(bench):
+    process = bench.start(STUCK, before=("sh", "-c", 'trap "" HUP; exec "$@"', "sh"))
+    wait_for(process, *ENTERED)
+    process.send_signal(signal.SIGHUP)
+    time.sleep(0.5)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
     assert outcomes(bench.stored()) == {"a/1": "ok", "b/1": "interrupted"}
 
 

@@ -7,13 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
 from ltxbench.run import store
-from tests.run.conftest import none_left, workers
+from tests.run.conftest import end, none_left, workers
 from tests.run.faults.conftest import finished, outcomes
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny")]
@@ -35,13 +36,16 @@ GROUPS = Path("/sys/fs/cgroup/memory")
 class Tiny:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.started: list[subprocess.Popen[str]] = []
 
     def start(self, second: str, *more: str, before: tuple[str, ...] = ()) -> subprocess.Popen[str]:
         (self.folder / "pair.yaml").write_text(MATRIX.replace("SECOND", second))
         command = [sys.executable, "-m", "ltxbench", "bench", "./pair.yaml", "--no-report", "--force", *more]
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [*before, *command], cwd=self.folder, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
+        self.started.append(process)
+        return process
 
     @property
     def path(self) -> Path:
@@ -77,8 +81,11 @@ class Tiny:
 
 
 @pytest.fixture
-def bench(tmp_path) -> Tiny:
-    return Tiny(tmp_path)
+def bench(tmp_path) -> Iterator[Tiny]:
+    bench = Tiny(tmp_path)
+    yield bench
+    for process in bench.started:
+        end(process)
 
 
 @pytest.mark.parametrize("killed", ["child", "parent", "both"])
