@@ -45,9 +45,12 @@ def test_other_machines_are_not_comparable_and_the_field_is_named() -> None:
         compare_runs(RUN, other, allow=["chips"])
 
 
-def test_another_mlx_is_compared_and_said() -> None:
+def test_another_mlx_is_not_comparable_unless_it_is_what_the_comparison_is_about() -> None:
     newer = with_machine(run_of(case=rounds(6, factor=1.1)), packages={"mlx": "newer"})
     (found,) = compare_runs(RUN, newer)
+    assert found.result is Result.NOT_COMPARABLE
+    assert found.metrics[0].sentence == "mlx: mlx scripted, then mlx newer"
+    (found,) = compare_runs(RUN, newer, allow=["mlx"])
     assert found.result is Result.SLOWER
     assert "mlx: mlx scripted, then mlx newer" in found.qualifications
 
