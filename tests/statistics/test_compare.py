@@ -24,8 +24,9 @@ def test_a_slower_and_a_faster_sample_are_told() -> None:
     assert slower.reason is None
 
 
-def test_a_significant_difference_below_the_threshold_is_the_same() -> None:
-    found = compare(BASE, scaled(1.015))
+@pytest.mark.parametrize("factor", [1.015, 1 / 1.015])
+def test_a_significant_difference_below_the_threshold_is_the_same(factor: float) -> None:
+    found = compare(BASE, scaled(factor))
     assert found.p is not None
     assert found.p < 0.05
     assert found.answer is Answer.SAME
