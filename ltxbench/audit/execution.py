@@ -12,7 +12,7 @@ from ltxbench.run.collect import Collector
 from ltxbench.run.engine import GenerateJob
 from ltxbench.run.interrupts import Interrupts
 from ltxbench.run.records import GENERATION, CaseRecord, Outcome, Phase, PhaseRecord, RunRecord
-from ltxbench.run.repeated import FIRST_FRAMES, FIRST_LATENT, SECOND_FRAMES, SECOND_LATENT
+from ltxbench.run.repeated import FIRST_FRAMES, FIRST_LATENT, FIRST_PHASES, SECOND_FRAMES, SECOND_LATENT
 from ltxbench.run.store import OUTPUT_FILE
 from ltxbench.run.supervisor import supervise
 from ltxbench.run.worker import REPEATED, WorkerJob
@@ -77,15 +77,15 @@ class Executor:
         """Two generations in one process, the second after everything that the first may have kept."""
         collector, failure = self._supervise(case, f"{REPEATED}:{self.engine}", instrumented=True)
         generation = [part for part in collector.phases if part.phase in GENERATION]
-        if failure is None and (not generation or len(generation) % 2):
+        count = collector.facts.get(FIRST_PHASES)
+        if failure is None and not isinstance(count, int):
             failure = "its two generations cannot be told apart"
-        if failure is not None:
+        if failure is not None or not isinstance(count, int):
             return Execution(failure=failure), Execution(failure=failure)
-        half = len(generation) // 2
         names = ((FIRST_FRAMES, FIRST_LATENT), (SECOND_FRAMES, SECOND_LATENT))
         first, second = (
             Execution(_text(collector.facts.get(frames)), _text(collector.facts.get(latent)), by_phase(parts))
-            for (frames, latent), parts in zip(names, (generation[:half], generation[half:]), strict=True)
+            for (frames, latent), parts in zip(names, (generation[:count], generation[count:]), strict=True)
         )
         return first, second
 

@@ -90,6 +90,11 @@ def nothing_kept(fresh: Sequence[Execution], repeated: Sequence[Execution]) -> F
     if failure is not None or len(usable) < 2 or not repeated:
         why = failure or f"{len(usable)} fresh executions show no noise"
         return Finding(check=check, answer=Answer.UNTESTED, sentence=_sentence([why]))
+    left_out = [phase for phase in usable[0].phases_s if all(phase not in one.phases_s for one in repeated)]
+    if left_out:
+        names = " and ".join(map(_name, left_out))
+        sentence = f"Something is kept that should be computed: a repetition leaves out {names}."
+        return Finding(check=check, answer=Answer.FAILED, sentence=sentence)
     worst: Finding | None = None
     tested: list[Finding] = []
     for name, phase in (("generation", None), *((_name(phase), phase) for phase in usable[0].phases_s)):

@@ -14,6 +14,7 @@ from ltxbench.errors import LtxbenchError, UsageError
 from ltxbench.matrix.case import Case
 from ltxbench.measure.blas import find_blas, preload_environment
 from ltxbench.measure.machine import describe_machine
+from ltxbench.run.engine import check_name
 from ltxbench.run.identity import code_sha256
 from ltxbench.run.interrupts import Interrupts, interrupts
 from ltxbench.run.probe import probe_engine
@@ -108,6 +109,7 @@ def _prepare(
         return "the run's figures come from elsewhere, there is nothing to run again", None, []
     if record.conditioning is None:
         return "the run does not hold the text that was encoded", None, []
+    check_name(engine)
     scripted = engine.startswith("scripted:")
     kind = record.weights.kind
     try:

@@ -65,7 +65,12 @@ def bench(
     ] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait when another benchmark holds this machine.")] = False,
     repeats: Annotated[
-        int | None, typer.Option(min=1, max=1000, help="Rounds: each case runs once in every round. [default: 1]")
+        int | None,
+        typer.Option(
+            min=1,
+            max=1000,
+            help="Rounds: each case runs once in every round; from 4 on they can be compared. [default: 1]",
+        ),
     ] = None,
     order_seed: Annotated[
         int | None,

@@ -115,6 +115,16 @@ def _show(comparisons: Sequence[CaseComparison]) -> None:
         print("\nWhat limits these answers:")
         for sentence in sentences:
             say(f"  - {sentence}")
+    if fields := list(dict.fromkeys(field for each in comparisons for field in _separating(each))):
+        options = " ".join(f"--allow {field.replace(' ', '-')}" for field in fields)
+        say(f"\nTo compare all the same, if that is the question: {options}")
+
+
+def _separating(comparison: CaseComparison) -> list[str]:
+    """As `--allow` names them: `case (steps)` is `case`."""
+    from ltxbench.trust.comparability import Effect
+
+    return [each.field.split(" (")[0] for each in comparison.differences if each.effect is Effect.SEPARATES]
 
 
 def _seconds(value_s: float | None) -> str:

@@ -24,8 +24,8 @@ def published(
         list[Path],
         typer.Argument(
             metavar="FILE...",
-            help="A Markdown page with profiles; or printed output of `ltx-video generate --profile`, one case a file, "
-            "or a folder of such.",
+            help="A Markdown page with profiles; or printed output of `ltx-video generate --profile`, a case for each "
+            "run; or a folder of such.",
         ),
     ],
     runs: Annotated[Path, typer.Option(help="Where the runs are kept.")] = Path("runs"),

@@ -127,7 +127,7 @@ def _tables(tokens: Sequence[Token]) -> Iterator[Table]:
 
 
 def _sections(tokens: Sequence[Token]) -> list[CaseSection]:
-    """Headings whose own text, up to the next heading, holds a command or a profile."""
+    """Headings whose own text, up to the next heading, holds a command or a profile; each profile is a case."""
     cases: list[CaseSection] = []
     heading: str | None = None
     current: CaseSection | None = None
@@ -138,10 +138,13 @@ def _sections(tokens: Sequence[Token]) -> list[CaseSection]:
             command, profile = find_command(token.content), parse_profile(token.content)
             if command is None and profile.step_count is None and not profile.steps and "total" not in profile.figures:
                 continue
-            if current is None:
+            again = current is not None and not current.profile.empty and "denoising" in profile.figures
+            if current is None or again:
                 numbered = _NUMBERED.match(heading)
-                number = int(numbered[1]) if numbered else len(cases) + 1
-                current = CaseSection(number, numbered[2] if numbered else heading)
+                number, title = (int(numbered[1]), numbered[2]) if numbered else (len(cases) + 1, heading)
+                if any(case.number == number for case in cases):
+                    number = 1 + max(case.number for case in cases)
+                current = CaseSection(number, title)
                 cases.append(current)
             if command is not None and current.command is None:
                 current.command, current.settings = command, parse_command(command)

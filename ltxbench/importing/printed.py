@@ -27,6 +27,14 @@ _FLAGS = {
 _RESOLUTION = re.compile(r"Resolution:\s*(\d+)x(\d+)")
 _PROMPT = re.compile(r"^Prompt: (.*?)\n(?=(?:Output|Resolution|Frames|Model): )", re.MULTILINE | re.DOTALL)
 _ENHANCED = re.compile(r'Enhanced prompt: "(.*?)"\s*$(?=\n\[|\n\Z|\Z)', re.MULTILINE | re.DOTALL)
+# Lines that a run's output has once, in this order; in the profile "opening" may also stand further down.
+_LANDMARKS = {
+    "command": re.compile(rf"(?:[$%>+#❯]\s*)*(?:swift run\s+)?(?:\S*/)?{PROGRAM}\s+generate\s"),
+    "title": re.compile(r"LTX-2(?:\.\d+)? Video Generation\s*$"),
+    "opening": re.compile(r"-{2,}\s*Profiling\s*-{2,}\s*$|(?:Transformer quantization|Text Encoding \(.*\)):\s*[\d.]"),
+    "denoising": re.compile(r"Denoising \(\d+ steps?\)|.*PROFILING REPORT"),
+    "total": re.compile(r"Pipeline total\b"),
+}
 _PROGRESS = re.compile(r"^\s*Step (\d{1,5})/(\d{1,5}) \(σ=(\d{1,9}(?:\.\d+)?)\)", re.MULTILINE)
 _DEBUG_STEP = re.compile(r"^\[LTX\]\s+Step (\d+)(?: time:\s*|/\d+:.*?time=)([\d.]+s)\s*$")
 _PEAK = re.compile(rf"\bpeak=({SIZE})")
@@ -81,6 +89,25 @@ def is_printed(text: str) -> bool:
         return False
     known = (r"^LTX-2(?:\.\d+)? Video Generation", r"^\[LTX\] ", r"^\s*Denoising \(\d+ steps?\):", _MARKER.pattern)
     return any(re.search(pattern, text, re.MULTILINE) for pattern in known)
+
+
+def split_printed(text: str) -> list[str]:
+    """The output of each run, where one file holds that of several, one after the other."""
+    parts: list[list[str]] = [[]]
+    seen: set[str] = set()
+    for line in text.splitlines(keepends=True):
+        kinds = {kind for kind, pattern in _LANDMARKS.items() if pattern.match(line.strip())}
+        if (
+            ("denoising" in seen and kinds & {"title", "command", "denoising"})
+            or ("total" in seen and "opening" in kinds)
+            or ("title" in seen and kinds & {"title", "command"})
+            or "command" in seen & kinds
+        ):
+            parts.append([])
+            seen = set()
+        seen |= kinds
+        parts[-1].append(line)
+    return ["".join(part) for part in parts]
 
 
 def parse_printed(text: str) -> Printed:

@@ -14,7 +14,7 @@ from ltxbench.importing.checks import case_notes, common_notes, label
 from ltxbench.importing.claims import Stated, find_claims
 from ltxbench.importing.found import Found, from_page, from_printed
 from ltxbench.importing.page import Page, parse_page
-from ltxbench.importing.printed import is_printed, parse_printed
+from ltxbench.importing.printed import is_printed, parse_printed, split_printed
 from ltxbench.importing.qualify import qualify
 from ltxbench.importing.quantity import size
 from ltxbench.importing.rounds import UNKNOWN, to_record
@@ -85,7 +85,7 @@ def import_published(
 
 
 def _read(sources: Sequence[Source]) -> tuple[Page | None, list[Found]]:
-    """Pages hold many cases, printed output one a file; cases of several files are numbered in their order."""
+    """Pages hold many cases, printed output one a run; cases of several files are numbered in their order."""
     pages = [(source, parse_page(source.text)) for source in sources if not is_printed(source.text)]
     found = [case for _, page in pages for case in from_page(page)]
     printed = [source for source in sources if is_printed(source.text)]
@@ -95,9 +95,11 @@ def _read(sources: Sequence[Source]) -> tuple[Page | None, list[Found]]:
             hint="Import each page by itself.",
         )
     for source in printed:
-        parsed = parse_printed(source.text)
-        title = re.sub(r"[_\s]+", " ", source.path.stem).strip() or f"case {len(found) + 1}"
-        found.append(from_printed(parsed, len(found) + 1, title))
+        stem = re.sub(r"[_\s]+", " ", source.path.stem).strip()
+        parts = split_printed(source.text)
+        for index, part in enumerate(parts, start=1):
+            title = f"{stem} {index}".strip() if len(parts) > 1 else stem or f"case {len(found) + 1}"
+            found.append(from_printed(parse_printed(part), len(found) + 1, title))
     if len(found) > MAX_CASES:
         raise ResultError(f"{len(found):,} cases are more than the {MAX_CASES:,} that one run holds")
     return (pages[0][1] if pages else None), found

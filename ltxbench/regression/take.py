@@ -15,6 +15,9 @@ from ltxbench.trust.reasons import Code, Grade
 from ltxbench.trust.samples import MEMORY, samples, time_metrics
 from ltxbench.trust.verdict import Verdict, run_verdict
 
+ELSEWHERE = frozenset({Code.NOT_FINISHED, Code.FEW_ROUNDS})
+"""Failures that the gate has words of its own for: outcomes, and the rounds of a whole window of runs."""
+
 
 def take_run(run: RunFolder) -> Entry:
     """Raises ResultError for figures that were measured elsewhere, and for quality that is torn."""
@@ -70,7 +73,7 @@ def _case(found: Side, verdict: Verdict, score: float | None) -> CaseEntry:
             dict.fromkeys(record.video.frames_sha256 for record in found.rounds if record.video is not None)
         ),
         artifact_score=score,
-        invalid=tuple(reason.sentence for reason in failures if reason.code is not Code.NOT_FINISHED),
+        invalid=tuple(reason.sentence for reason in failures if reason.code not in ELSEWHERE),
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePath
 
 from ltxbench.report import format as fmt
 from ltxbench.report.badges import closed
-from ltxbench.report.page import Cell, Column, Imported, Remark, Table
+from ltxbench.report.page import Cell, Column, Conclusion, Imported, Table
 from ltxbench.report.tables import anchor
 from ltxbench.run.records import Claim, RunRecord
 
@@ -72,14 +73,15 @@ def _title(name: str) -> str:
     return name[:1].upper() + name[1:]
 
 
-def _claim(claim: Claim) -> Remark:
-    lead = f"“{claim.text}”"
-    if claim.recomputed is None:
-        worth = "It cannot be worked out again from the source's figures."
+def _claim(claim: Claim) -> Conclusion:
+    text, *others = re.split(r"(?<=[^\d]\.)\s+(?=[#A-Z\d])", closed(claim.qualification))
+    if claim.recomputed is None and not claim.qualified:
+        answer = "Not checked"
     else:
-        worth = f"Stated {_signed(claim.stated)}, worked out again {_signed(claim.recomputed)}."
-    verdict = "Not as it stands." if claim.qualified else "It holds."
-    return Remark(lead, f"{verdict} {worth} {closed(claim.qualification)}")
+        answer = "Not as it stands" if claim.qualified else "It holds"
+        if claim.recomputed is not None:
+            others.insert(0, f"Stated {_signed(claim.stated)}, worked out again {_signed(claim.recomputed)}.")
+    return Conclusion(f"“{claim.text}”", answer, text, " ".join(others))
 
 
 def _signed(share: float) -> str:

@@ -165,6 +165,19 @@ class Trust:
 
 
 @dataclass(frozen=True)
+class Conclusion:
+    """Of the source, in its words, and what it is worth."""
+
+    lead: str
+    answer: str
+    """In a few words."""
+    text: str
+    """The sentence that weighs most."""
+    details: str
+    """The others; empty where there are none."""
+
+
+@dataclass(frozen=True)
 class Imported:
     """Of a run that was not measured here."""
 
@@ -172,10 +185,10 @@ class Imported:
     as_published: Table | None
     """The source's own figures in its own words."""
     notes: tuple[str, ...]
-    claims: tuple[Remark, ...]
+    claims: tuple[Conclusion, ...]
     """What the source concludes and its own figures do not carry as it stands."""
-    holding: tuple[Remark, ...]
-    """What they do carry."""
+    others: tuple[Conclusion, ...]
+    """What they do carry, and what could not be worked out again."""
 
 
 @dataclass(frozen=True)

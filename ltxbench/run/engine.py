@@ -14,7 +14,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from ltxbench.errors import LtxbenchError
+from ltxbench.errors import LtxbenchError, UsageError
 from ltxbench.frozen import Frozen
 from ltxbench.matrix.case import Case
 from ltxbench.measure.footprint import Footprint
@@ -29,6 +29,12 @@ def imported(name: str) -> bool:
     """An engine named `PACKAGE.MODULE:CLASS`: somebody else's, made without arguments."""
     module, _, kind = name.partition(":")
     return "." in module and kind.isidentifier() and all(part.isidentifier() for part in module.split("."))
+
+
+def check_name(name: str) -> None:
+    """Raises UsageError for an engine that there is not: none is taken for the real one."""
+    if name != "mlx" and not name.startswith("scripted:") and not imported(name):
+        raise UsageError(f"no engine {name!r}", hint="There are mlx, scripted:FILE and PACKAGE.MODULE:CLASS.")
 
 
 class InvalidOutput(LtxbenchError):

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import ltxbench
-from ltxbench.errors import LtxbenchError, UsageError
+from ltxbench.errors import LtxbenchError
 from ltxbench.matrix.case import Case, Matrix
 from ltxbench.measure.machine import describe_machine
 from ltxbench.run import store
 from ltxbench.run.admission import Admission, admit
 from ltxbench.run.continuation import continued
-from ltxbench.run.engine import imported
+from ltxbench.run.engine import check_name
 from ltxbench.run.identity import code_sha256
 from ltxbench.run.interrupts import Interrupts, interrupts
 from ltxbench.run.journal import Journal, RunStated
@@ -208,6 +208,5 @@ def _script(engine: str) -> Script | None:
     kind, _, argument = engine.partition(":")
     if kind == "scripted":
         return Script.load(Path(argument))
-    if engine != "mlx" and not imported(engine):
-        raise UsageError(f"no engine {engine!r}", hint="There are mlx, scripted:FILE and PACKAGE.MODULE:CLASS.")
+    check_name(engine)
     return None

@@ -30,6 +30,7 @@ from ltxbench.run.engine import (
     MatmulJob,
     Simulated,
     SurveyJob,
+    check_name,
     imported,
 )
 from ltxbench.run.events import (
@@ -150,6 +151,7 @@ def make_engine(name: str) -> Engine:
         except (ImportError, AttributeError) as error:
             raise UsageError(f"engine {name!r} cannot be imported ({error})") from None
         return engine
+    check_name(name)
     from ltxbench.run.mlx_engine import MlxEngine
 
     return MlxEngine()

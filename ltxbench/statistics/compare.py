@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 THRESHOLD = 0.03
 ALPHA = 0.05
+EQUAL = 1e-9  # samples closer together than this share are equal: sums of decimal figures round differently
 ENUMERATED = 20_000  # arrangements that are all looked at where there are ties
 RESAMPLES = 9_999
 
@@ -43,7 +44,7 @@ class Reason(StrEnum):
     ON_THRESHOLD = "close to the threshold"
     """The difference is there; whether it is large enough is not settled."""
     RESOLUTION = "below the clock's resolution"
-    """A sample is 0, and a ratio to it is nothing."""
+    """A sample is 0, and a ratio to it is nothing; or the clock's steps are too coarse to call two sides the same."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,9 @@ class Comparison:
     ratio: float | None = None
     low: float | None = None
     high: float | None = None
-    """1-alpha interval of this ratio by itself, not widened for the family."""
+    """1-alpha interval of this ratio by itself, not widened for the family; `resolution` is part of it."""
+    resolution: float = 0.0
+    """By what share the ratio may be off because the samples come in steps; 0 where no two of them are equal."""
     p: float | None = None
     """Of the exact test, two-sided; None where it could not have been significant."""
     p_adjusted: float | None = None
@@ -135,7 +138,27 @@ def _measure(
     ratio: Ratio = (ratio_of_pairs if by_round else ratio_of_samples)(before, after, alpha)
     least = smallest_p_paired(len(before)) if by_round else smallest_p(len(before), len(after))
     p = None if least > alpha else (_paired_p if by_round else _p)(before, after)
-    return replace(unknown, ratio=ratio.estimate, low=ratio.low, high=ratio.high, p=p)
+    grain = _resolution(before, after)
+    return replace(
+        unknown,
+        ratio=ratio.estimate,
+        low=None if ratio.low is None else ratio.low / (1 + grain),
+        high=None if ratio.high is None else ratio.high * (1 + grain),
+        resolution=grain,
+        p=p,
+    )
+
+
+def _resolution(old: Floats, new: Floats) -> float:
+    """Half a step of each side's clock. A clock that counts in steps gives equal samples, and the step is the smallest
+    distance between the others."""
+    values = np.sort(np.concatenate([old, new]))
+    gaps = np.diff(values)
+    apart = gaps > EQUAL * values[:-1]
+    if apart.all() or not apart.any():
+        return 0.0
+    step = float(gaps[apart].min())
+    return step / 2 / float(np.median(old)) + step / 2 / float(np.median(new))
 
 
 def _decide(measured: Comparison, old: Sequence[float], new: Sequence[float]) -> Comparison:
@@ -148,8 +171,12 @@ def _decide(measured: Comparison, old: Sequence[float], new: Sequence[float]) ->
         return replace(measured, answer=Answer.SLOWER)
     if significant and ratio < 1 / upper:
         return replace(measured, answer=Answer.FASTER)
-    if measured.low is not None and measured.high is not None and 1 / upper <= measured.low <= measured.high <= upper:
-        return replace(measured, answer=Answer.SAME)
+    if measured.low is not None and measured.high is not None:
+        grain = 1 + measured.resolution
+        if 1 / upper <= measured.low <= measured.high <= upper:
+            return replace(measured, answer=Answer.SAME)
+        if 1 / upper <= measured.low * grain <= measured.high / grain <= upper:
+            return replace(measured, reason=Reason.RESOLUTION)
     reason = Reason.TOO_FEW if measured.p is None else Reason.ON_THRESHOLD if significant else Reason.NOISE
     return replace(measured, reason=reason, rounds_needed=_more_rounds(measured, ratio, finite(old), finite(new)))
 

@@ -32,6 +32,8 @@ class Rounds:
 
     timed: tuple[CaseRecord, ...]
     check: CaseRecord | None = None
+    asked: int = 1
+    """Rounds of each case that the run was to have."""
 
 
 Rule = Callable[[Rounds], Iterator[Reason]]
@@ -142,19 +144,19 @@ def drifting(case: Rounds) -> Iterator[Reason]:
 
 
 def few_rounds(case: Rounds) -> Iterator[Reason]:
+    """One round, where no more were asked for, claims nothing of its spread; two or three look as if they did."""
     count, least = len(finished(case.timed)), least_rounds(0.05, paired=False)
-    if count == 1:
+    advice = f"Measure with --repeats {least} or more."
+    if count >= least or not count:
+        return
+    if max(case.asked, len(case.timed)) == 1:
         yield warning(
-            Code.SINGLE_SAMPLE,
-            "one round: its spread is not known, and no difference to it can be tested",
-            f"Measure with --repeats {least} or more.",
+            Code.SINGLE_SAMPLE, "one round: its spread is not known, and no difference to it can be tested", advice
         )
-    elif 1 < count < least:
-        yield warning(
-            Code.FEW_ROUNDS,
-            f"{count} rounds: no exact test of so few can find a difference",
-            f"Measure with --repeats {least} or more.",
-        )
+        return
+    rounds = f"{count} round{'s' if count > 1 else ''}"
+    of = f" of {case.asked} asked for" if case.asked > count else ""
+    yield failure(Code.FEW_ROUNDS, f"{rounds}{of}: no exact test of so few can find a difference", advice)
 
 
 def nondeterministic(case: Rounds) -> Iterator[Reason]:

@@ -111,17 +111,20 @@ FIELDS: dict[str, Callable[[Side], str | None]] = {
     "power source": _power,
     "schedule": _schedule,
 }
-UNDER_TEST = frozenset({"mlx", "ltxbench"})
+THIS_PROJECT = frozenset({"ltxbench"})
+UNDER_TEST = THIS_PROJECT | {"mlx"}
+"""What the gate looks for: a new version of either is judged by it, as long as the machine stays the same."""
 ALLOWED = (*FIELDS, CASE_FIELD)
 
 
 def differences(old: RunFolder, new: RunFolder, name: str, *, allow: Iterable[str] = ()) -> tuple[Difference, ...]:
     """The fields in which two runs' results of case `name` differ, and what follows from each.
 
-    Versions of MLX and of ltxbench are what such a comparison is about. Anything else separates the results unless
-    `allow` names it. A case that a run's matrix lacks has no differences. Raises UsageError for an unknown field.
+    Versions of ltxbench are what such a comparison is about. Anything else separates the results unless `allow` names
+    it, as `mlx` does where versions of MLX are compared. A case that a run's matrix lacks has no differences. Raises
+    UsageError for an unknown field.
     """
-    allowed = check_allowed(allow) | UNDER_TEST
+    allowed = check_allowed(allow) | THIS_PROJECT
     sides = side(old, name), side(new, name)
     if sides[0] is None or sides[1] is None:
         return ()

@@ -12,9 +12,9 @@ from ltxbench.run.records import CaseRecord
 from ltxbench.run.store import RunFolder
 from ltxbench.statistics.compare import ALPHA, THRESHOLD, Answer, Comparison, compare_all
 from ltxbench.trust.comparability import Difference, Effect, case_settings, check_allowed, differences
-from ltxbench.trust.drift import case_drift
-from ltxbench.trust.reasons import Code, Grade, Reason
-from ltxbench.trust.samples import ENERGY, MEMORY, Metric, by_round, time_metrics, unhindered
+from ltxbench.trust.excuses import excuse
+from ltxbench.trust.reasons import Code, Reason
+from ltxbench.trust.samples import ENERGY, MEMORY, Metric, by_round, series, time_metrics
 from ltxbench.trust.verdict import CaseVerdict, Verdict, run_verdict
 from ltxbench.trust.wording import measured, told
 
@@ -204,7 +204,7 @@ def _compare(material: Sequence[_Pair], threshold: float, alpha: float, *, paire
     answers: dict[tuple[int, str], MetricComparison] = {}
     for metric in metrics.values():
         both = [
-            (index, pair, _series(pair, metric, paired=paired))
+            (index, pair, series(pair.rounds, metric, paired=paired))
             for index, pair in enumerate(material)
             if any(own.name == metric.name for own in pair.metrics)
         ]
@@ -226,30 +226,21 @@ def _compare(material: Sequence[_Pair], threshold: float, alpha: float, *, paire
     )
 
 
-def _series(pair: _Pair, metric: Metric, *, paired: bool) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Samples of both sides; paired, of the rounds that both have."""
-    old, new = (by_round(rounds, metric) for rounds in pair.rounds)
-    if paired:
-        common = [number for number in old if number in new]
-        return tuple(old[number] for number in common), tuple(new[number] for number in common)
-    return tuple(old.values()), tuple(new.values())
-
-
 def _answer(
     pair: _Pair,
     metric: Metric,
-    series: tuple[tuple[float, ...], tuple[float, ...]],
+    both: tuple[tuple[float, ...], tuple[float, ...]],
     found: Comparison | None,
     *,
     paired: bool,
 ) -> MetricComparison:
-    old_s, new_s = (median(each) if each else None for each in series)
+    old_s, new_s = (median(each) if each else None for each in both)
 
     def answer(result: Result, sentence: str) -> MetricComparison:
         return MetricComparison(metric.name, metric.title, result, sentence, old_s, new_s, found)
 
-    if not all(series):
-        sides = [name for name, each in zip((pair.old, pair.new), series, strict=True) if not each]
+    if not all(both):
+        sides = [name for name, each in zip((pair.old, pair.new), both, strict=True) if not each]
         return answer(Result.MISSING, f"no sample of {' and '.join(sides)}")
     if pair.separated:
         return answer(Result.NOT_COMPARABLE, "; ".join(each.sentence for each in pair.separated))
@@ -257,44 +248,21 @@ def _answer(
     failed = [f"{verdict.name} is INVALID: {reason.sentence}" for verdict, reason in _withholding(pair)]
     if failed:
         return answer(Result.INCONCLUSIVE, f"{measured(found)}, but {failed[0]}")
-    if found.answer is not Answer.INCONCLUSIVE and (excuse := _excuse(pair, metric, found, paired=paired)):
-        return answer(Result.INCONCLUSIVE, excuse)
+    if found.answer is not Answer.INCONCLUSIVE and (
+        why := excuse((pair.old, pair.new), pair.rounds, metric, found, paired=paired)
+    ):
+        return answer(Result.INCONCLUSIVE, why)
     return answer(Result(found.answer.value), told(found))
 
 
+ACCOUNTED = frozenset({Code.DRIFTING, Code.UNSTEADY, Code.FEW_ROUNDS})
+"""Failures that leave an answer: drift is set against the difference, and the exact test knows its rounds."""
+
+
 def _withholding(pair: _Pair) -> list[tuple[CaseVerdict, Reason]]:
-    """Failures that leave no answer. A drift has its own measure: it is set against the difference."""
-    drifts = (Code.DRIFTING, Code.UNSTEADY)
     return [
-        (verdict, reason)
-        for verdict in pair.verdicts
-        for reason in verdict.reasons
-        if reason.grade is Grade.FAILURE and reason.code not in drifts
+        (verdict, reason) for verdict in pair.verdicts for reason in verdict.failures if reason.code not in ACCOUNTED
     ]
-
-
-def _excuse(pair: _Pair, metric: Metric, found: Comparison, *, paired: bool) -> str | None:
-    """A difference no larger than the sides' own drift is not told from it, and neither is the lack of one.
-
-    Code that changed shows in the fastest steps too, by half the threshold at least. A series' median, and its sum,
-    move by at most as much as the series itself does. What all cases of a round share is no excuse where they are
-    compared round by round.
-    """
-    if not metric.denoises or found.ratio is None:
-        return None
-    if found.answer in (Answer.FASTER, Answer.SLOWER):
-        old, new = (median(each) for each in _series(pair, unhindered(metric), paired=paired))
-        if old > 0 and (new / old - 1) * (found.ratio - 1) < found.threshold / 2 * abs(found.ratio - 1):
-            return f"{measured(found)}, but {new / old - 1:+.1%} with every step as fast as its round's fastest"
-    drifts = [case_drift(rounds) for rounds in pair.rounds]
-    if paired or metric.stage is not None:
-        drifts = [each.within(metric.stage) for each in drifts]
-    total = sum(each.size for each in drifts)
-    if total == 0 or max(found.ratio, 1 / found.ratio) - 1 > total + found.threshold:
-        return None
-    worst = [(name, each.worst) for each, name in zip(drifts, (pair.old, pair.new), strict=True)]
-    who = " and ".join(f"{name} {stretch.sentence}" for name, stretch in worst if stretch is not None)
-    return f"{measured(found)}, no more than drift makes: {who}"
 
 
 def _figure(pair: _Pair, metric: Metric) -> Figure:

@@ -10,6 +10,9 @@ from ltxbench.matrix.case import Case
 from ltxbench.run.records import CaseRecord, Outcome
 from ltxbench.statistics.drift import stage_series
 
+COLD = 1.5
+"""From so many of a stage's other steps on, its first one shows little but what it compiled."""
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -60,6 +63,24 @@ def unhindered(metric: Metric) -> Metric:
     return replace(metric, of=of)
 
 
+def as_first(metric: Metric) -> Metric:
+    """The figure as it were had every warm step of a stage taken as long as the stage's first.
+
+    A machine that heats up within a round has not done so in its first step. None where that one is cold (COLD).
+    """
+
+    def of(record: CaseRecord) -> float | None:
+        value, stages = metric.of(record), warm_steps(record)
+        firsts = {step.stage: step.step_s for step in reversed(record.steps)}
+        if value is None or any(times and firsts[stage] > COLD * median(times) for stage, times in stages.items()):
+            return None
+        if metric.stage is not None:
+            return firsts.get(metric.stage)
+        return value - sum(sum(times) - len(times) * firsts[stage] for stage, times in stages.items())
+
+    return replace(metric, of=of)
+
+
 def time_metrics(case: Case) -> tuple[Metric, ...]:
     """What of a case is compared as times: generation first."""
     stages = case.stages
@@ -89,3 +110,14 @@ def by_round(rounds: Sequence[CaseRecord], metric: Metric) -> dict[int, float]:
 
 def samples(rounds: Sequence[CaseRecord], metric: Metric) -> tuple[float, ...]:
     return tuple(by_round(rounds, metric).values())
+
+
+def series(
+    sides: tuple[Sequence[CaseRecord], Sequence[CaseRecord]], metric: Metric, *, paired: bool
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Samples of both sides; paired, of the rounds that both have."""
+    old, new = (by_round(rounds, metric) for rounds in sides)
+    if paired:
+        common = [number for number in old if number in new]
+        return tuple(old[number] for number in common), tuple(new[number] for number in common)
+    return tuple(old.values()), tuple(new.values())

@@ -63,16 +63,19 @@ class Verdict:
         return next((case for case in self.cases if case.name == name), None)
 
 
-def case_verdict(rounds: tuple[CaseRecord, ...], check: CaseRecord | None = None, *, name: str = "") -> CaseVerdict:
-    """Judges the timed rounds of one case, and the round without instruments where there was one."""
-    reasons = tuple(reason for rule in RULES for reason in rule(Rounds(rounds, check)))
+def case_verdict(
+    rounds: tuple[CaseRecord, ...], check: CaseRecord | None = None, *, asked: int = 1, name: str = ""
+) -> CaseVerdict:
+    """Judges the timed rounds of one case, `asked` being how many it was to have, and its round without instruments."""
+    reasons = tuple(reason for rule in RULES for reason in rule(Rounds(rounds, check, asked)))
     return CaseVerdict(name or (rounds[0].case.name if rounds else ""), reasons)
 
 
 def run_verdict(run: RunFolder) -> Verdict:
     """Judges a run and each case that was asked for."""
     names = run.record.selected or tuple(case.name for case in run.record.matrix.cases)
-    cases = tuple(case_verdict(run.rounds_of(name), run.check_of(name), name=name) for name in names)
+    asked = run.record.schedule.repeats
+    cases = tuple(case_verdict(run.rounds_of(name), run.check_of(name), asked=asked, name=name) for name in names)
     return Verdict(tuple(_run_reasons(run)), cases)
 
 

@@ -11,8 +11,10 @@ from ltxbench.audit.run import audit
 from ltxbench.cli.app import app
 from ltxbench.errors import InvalidMeasurement, ResultError, UsageError
 from ltxbench.run import store
+from ltxbench.run.engine import Generated, GenerateJob, Recorder
 from ltxbench.run.records import Import, Phase
 from ltxbench.run.script import CaseScript, Failure, Fault, Picture
+from ltxbench.run.scripted import ScriptedEngine
 from tests.audit.conftest import CASES
 
 FINE = CaseScript(steps=(1.0, 0.9))
@@ -69,6 +71,23 @@ def test_a_repetition_that_is_faster_beyond_noise_fails_the_third_audit(quick, m
     assert f"{2.9 * share:.3g} s repeated" in finding.sentence
 
 
+class Kept(ScriptedEngine):
+    """Gives the second generation of a process what it kept of the first."""
+
+    kept: Generated | None = None
+
+    def generate(self, job: GenerateJob, recorder: Recorder) -> Generated:
+        self.kept = self.kept or super().generate(job, recorder)
+        return self.kept
+
+
+def test_a_generation_that_is_kept_whole_fails_the_third_audit(quick, measured, engine, monkeypatch):
+    monkeypatch.setattr("ltxbench.run.scripted.ScriptedEngine", Kept)
+    found = audit(measured(FINE), engine=engine(FINE))
+    assert answers(found)[Check.NOTHING_KEPT] is Answer.FAILED
+    assert "a repetition leaves out" in sentence(found, Check.NOTHING_KEPT)
+
+
 def test_frames_that_depend_on_the_step_timer_fail_the_fourth_audit(quick, measured, engine):
     script = FINE.model_copy(update={"picture": Picture.STEPPED})
     found = audit(measured(script, check=True), engine=engine(script))
@@ -120,6 +139,11 @@ def test_weights_that_are_not_here_are_no_failure(quick, measured):
     found = audit(run)
     assert answers(found) == dict.fromkeys(Check, Answer.UNTESTED)
     assert "no such folder of weights" in sentence(found, Check.SAME_SEED)
+
+
+def test_an_engine_that_there_is_not_is_not_taken_for_the_real_one(measured):
+    with pytest.raises(UsageError, match="no engine 'nosuch:Engine'"):
+        audit(measured(FINE), engine="nosuch:Engine")
 
 
 def test_imported_figures_cannot_be_audited(quick, measured, engine):

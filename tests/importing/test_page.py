@@ -214,6 +214,99 @@ def test_the_published_figures_are_compared_with_what_they_must_add_up_to(run):
     assert "1,000 of the program's MB" in notes
 
 
+SLOWING, PACKED, EVEN = (7.0, 7.0, 7.4, 8.0, 8.8, 9.5, 10.1, 10.4), (6.0, *[5.9] * 7), (8.0, *[7.1] * 7)
+"""On average 8.5 s, 5.9 s and 7.2 s a step."""
+
+
+@pytest.fixture
+def invented(tmp_path):
+    """Three cases of another page, and what it says of them: 1 slows down, 3 does the same work at a steady pace."""
+
+    def section(title: str, options: str, times: tuple[float, ...], mean: int) -> str:
+        return (
+            f"## {title}\n\n```\nltx-video generate 'A cat' {options} -w 512 -h 512 -f 49\n```\n\n```\n"
+            f"Denoising (8 steps): {sum(times):.1f}s\n{steps(*times)}  Average per step: {sum(times) / 8:.1f}s\n"
+            f"Pipeline total: {sum(times) + 4:.1f}s\nMean GPU memory (denoising): {mean} MB\n```\n\n"
+        )
+
+    def make(said: str) -> RunFolder:
+        text = (
+            "# Cat\n\n"
+            + section("1. Distilled", "-m distilled", SLOWING, 26962)
+            + section("2. Int4", "-m distilled --transformer-quant int4", PACKED, 12000)
+            + section("3. Fused", "--distilled-lora", EVEN, 26962)
+        )
+        (tmp_path / "page.md").write_text(f"{text}## Findings\n\n{said}\n")
+        return import_published([tmp_path / "page.md"], tmp_path / "runs")
+
+    return make
+
+
+@pytest.mark.parametrize(("said", "stated"), [
+    ("- 31% faster per step (5.9s vs 8.5s)", -0.31),
+    ("- 31% faster steps (5.9 s/step vs 8.5 s/step)", -0.31),
+    ("Step time drops by 31% (from 8.5s to 5.9s).", -0.31),
+    ("Time per step: 8.5s -> 5.9s (−30.6 %).", -0.306),
+    ("Int4 is 31% faster per step than Distilled.", -0.31),
+    ("Int4 (#2) takes 31% less time per step than Distilled (#1).", -0.31),
+    ("Compared to #1, #2 has 31% shorter steps.", -0.31),
+    ("Int4 is 1.45x faster per step than Distilled.", 1 / 1.45 - 1),
+    ("A 1.4× speedup per step (#2 vs #1).", 1 / 1.4 - 1),
+    ("| Metric | Distilled | Int4 | Change |\n|---|---|---|---|\n| Average step | 8.5s | 5.9s | -31% |", -0.31),
+    ("| Metric | Int4 (#2) | (#1) | Change |\n|---|---|---|---|\n| Average step | 5.9s | 8.5s | -31% |", -0.31),
+    ("| | #1 | #2 | Δ |\n|---|---|---|---|\n| step time in s | 8.5 | 5.9 | −31 % |", -0.31),
+])  # fmt: skip
+def test_a_claim_is_read_in_many_forms_and_held_against_the_steady_case(invented, said, stated):
+    (found,) = invented(said).record.imported.claims
+    assert (found.old, found.new, found.what) == ("distilled", "int4", "average step")
+    assert found.stated == pytest.approx(stated)
+    assert found.recomputed == pytest.approx(5.9 / 8.5 - 1, abs=0.001)
+    assert "#1 drifts" in found.qualification
+    assert "7.2s and 5.9s, 18% less" in found.qualification
+    assert "own figures give" not in found.qualification
+
+
+def test_a_rate_that_is_45_percent_higher_is_not_taken_for_a_wrong_time(invented):
+    (found,) = invented("Int4 is 45% faster per step (5.9s vs 8.5s).").record.imported.claims
+    assert "own figures give" not in found.qualification
+    assert "45% is the change of the rate" in found.qualification
+
+
+def test_a_percentage_that_fits_neither_time_nor_rate_is_corrected(invented):
+    (found,) = invented("Int4 is 60% faster per step (5.9s vs 8.5s).").record.imported.claims
+    assert "own figures give 31% less, not 60% less" in found.qualification
+
+
+def test_two_claims_of_one_sentence_are_of_their_own_figures(invented):
+    said = "Int4 is 31% faster per step than Distilled (8.5s to 5.9s), and uses 55% less memory (11.7 GB vs 26.3 GB)."
+    time, memory = invented(said).record.imported.claims
+    assert (time.what, memory.what) == ("average step", "mean memory while denoising")
+    assert (memory.old, memory.new, memory.stated, memory.qualified) == ("distilled", "int4", -0.55, False)
+
+
+@pytest.mark.parametrize("said", [
+    "Steps take 10-20% less time.", "Step time differs by 31%.", "A 512x512 step is 3x3 tiles.",
+    "Int4 is 1x faster per step.", "Steps are 100% less.",
+])  # fmt: skip
+def test_what_states_no_one_change_is_no_claim(invented, said):
+    assert invented(said).record.imported.claims == ()
+
+
+def test_a_claim_whose_cases_are_not_told_says_so(invented):
+    (found,) = invented("Distilled and Int4 and Fused: 31% faster steps.").record.imported.claims
+    assert (found.old, found.new) == (None, None)
+    assert "cannot be told" in found.qualification
+
+
+def test_two_profiles_under_one_heading_are_two_cases(tmp_path):
+    def profile(*times: float) -> str:
+        return f"```\nDenoising ({len(times)} steps): {sum(times):.1f}s\n{steps(*times)}```\n\n"
+
+    (tmp_path / "page.md").write_text(f"# Both\n\n{profile(2.0, 1.5)}{profile(3.0, 2.5)}")
+    run = import_published([tmp_path / "page.md"], tmp_path / "runs")
+    assert [[step.step_s for step in record.steps] for record in run.cases] == [[2.0, 1.5], [3.0, 2.5]]
+
+
 def test_a_page_of_other_cases_without_profiles_is_read_from_its_table(tmp_path):
     (tmp_path / "page.md").write_text(
         "# Cat: two ways\n\n| Config | Time | Peak RAM |\n|---|---|---|\n"

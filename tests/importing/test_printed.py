@@ -71,6 +71,37 @@ def test_a_flat_list_of_steps_is_parted_into_the_two_stages(imported):
     assert record.case.steps == 3
 
 
+FAST, SLOW = [9.0, 8.0, 8.0, 8.1], [9.5, 9.0, 9.0, 9.1]
+
+
+@pytest.mark.parametrize(
+    "between", ["", "\n", "\n$ ltx-video generate 'a fox' -m dev --profile\n", "+ swift run ltx-video generate 'x'\n"]
+)
+def test_logs_in_one_file_are_a_case_each(imported, between):
+    run = imported(logs.header() + logs.profile(FAST) + between + logs.header(model="dev") + logs.profile(SLOW))
+    assert [[step.step_s for step in record.steps] for record in run.cases] == [FAST, SLOW]
+    assert [record.case.model for record in run.cases] == [Model.DISTILLED, Model.DEV]
+
+
+@pytest.mark.parametrize("encoding", [5.2, None])
+def test_profiles_alone_one_after_the_other_are_a_case_each(imported, encoding):
+    bare = [logs.profile(steps, encoding=encoding).partition("--- Profiling ---\n")[2] for steps in (FAST, SLOW)]
+    bare[1] = f"Transformer quantization: 7.1s\n{bare[1]}"
+    assert [[step.step_s for step in record.steps] for record in imported("".join(bare)).cases] == [FAST, SLOW]
+
+
+def test_a_log_that_breaks_off_before_another_is_a_failed_case_of_its_own(imported):
+    first = logs.header() + logs.denoising([[9.0, 8.0, 8.0]], unfinished=True) + "Error: metal::malloc failed\n"
+    run = imported(first + logs.header(model="dev") + logs.profile(SLOW))
+    assert [record.outcome for record in run.cases] == [Outcome.OUT_OF_MEMORY, Outcome.OK]
+    assert run.cases[1].memory.mlx_peak_bytes == 52943 * MIB
+
+
+def test_a_log_that_names_the_program_in_an_error_is_one_case(imported):
+    log = logs.header() + "Error: see 'ltx-video generate --help'\nUsage: ltx-video generate <prompt>\n"
+    assert only(imported(log)).outcome is Outcome.FAILED
+
+
 def test_debug_lines_are_no_steps(imported):
     text = logs.header() + logs.denoising([[9.99, 9.98]]) + logs.profile([1.0, 1.1])
     assert [step.step_s for step in only(imported(text)).steps] == [1.0, 1.1]

@@ -91,7 +91,7 @@ def test_the_latex_table_is_escaped_and_has_units(run: RunFolder) -> None:
     assert (
         r"\# & Configuration & Model & Steps & CFG & Resolution & Time (s) & MAD (s) & Peak (GiB) & Verdict \\" in text
     )
-    assert "8 & 1.0 & 768x512 & 81.00 & 1.000 & 52.0 & VALID" in text
+    assert "8 & 1.0 & 768x512 & 81.00 & 1.000 & 52.0 & INVALID" in text
     assert r"384x256 -\textgreater{} 768x512 &  &  &  & INVALID \\" in text
     assert text.count(r"\\") == 3
 

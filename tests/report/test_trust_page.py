@@ -257,6 +257,7 @@ def test_an_imported_run_keeps_its_words_and_qualifies_its_claims() -> None:
         notes=("Each case ran once.",),
         as_published={"distilled": {"time (table)": "113s", "average per step": "~10.0s"}},
         claims=(
+            Claim(text="9% more", what="total", stated=0.09, qualification="Which cases cannot be told"),
             Claim(text="43% less", what="mean", stated=-0.43, recomputed=-0.43, qualification="as stated"),
             Claim(
                 text="17% faster",
@@ -277,6 +278,9 @@ def test_an_imported_run_keeps_its_words_and_qualifies_its_claims() -> None:
     assert column(page.imported.as_published, "Average per step") == ["~10.0s"]
     assert [claim.lead for claim in page.imported.claims] == ["“17% faster”"]
     assert "#3: 1.2% less." in page.imported.claims[0].text
+    assert [(claim.lead, claim.answer) for claim in page.imported.others] == [
+        ("“9% more”", "Not checked"), ("“43% less”", "It holds"),
+    ]  # fmt: skip
     assert text.index("17% faster") < text.index("43% less")
     assert "make bench" not in text
 

@@ -24,8 +24,9 @@ def test_a_slower_and_a_faster_sample_are_told() -> None:
     assert slower.reason is None
 
 
-def test_a_significant_difference_below_the_threshold_is_the_same() -> None:
-    found = compare(BASE, scaled(1.015))
+@pytest.mark.parametrize("factor", [1.015, 1 / 1.015])
+def test_a_significant_difference_below_the_threshold_is_the_same(factor: float) -> None:
+    found = compare(BASE, scaled(factor))
     assert found.p is not None
     assert found.p < 0.05
     assert found.answer is Answer.SAME
@@ -75,6 +76,22 @@ def test_ties_from_a_coarse_clock_are_tested_exactly() -> None:
     assert found.p == pytest.approx(2 / 70)
     assert found.answer is Answer.SLOWER
     assert found.p != pytest.approx(mannwhitneyu(old, new, method="asymptotic").pvalue, rel=0.01)
+
+
+def test_sides_are_not_called_the_same_by_a_clock_too_coarse_to_tell() -> None:
+    coarse = compare([10.0, 10.0, 11.0, 10.0, 10.0, 10.0, 10.0], [10.0] * 7)
+    assert (coarse.answer, coarse.reason, coarse.rounds_needed) == (Answer.INCONCLUSIVE, Reason.RESOLUTION, None)
+    assert coarse.resolution == pytest.approx(0.1)
+    assert coarse.low == pytest.approx(1 / 1.1)
+    fine = compare([10.0, 10.0, 10.1, 10.0, 10.0, 10.0, 10.0], [10.0] * 7)
+    assert (fine.answer, fine.resolution) == (Answer.SAME, pytest.approx(0.01))
+
+
+def test_no_clock_step_is_made_of_samples_that_all_differ_or_are_all_equal() -> None:
+    assert compare([10.0, 11.0, 12.0, 13.0], [14.0, 15.0, 16.0, 17.0]).resolution == 0
+    assert compare([10.0] * 5, [10.0] * 5).resolution == 0
+    dust = [3 * 0.1, 0.1 + 0.2, 0.3]
+    assert compare([*dust, 0.4, 0.5], [*dust, 0.4, 0.5]).resolution == pytest.approx(0.1 / 0.3)
 
 
 def test_a_time_of_zero_has_no_ratio() -> None:

@@ -11,7 +11,7 @@ from ltxbench.errors import InvalidMeasurement, ResultError, UsageError
 from ltxbench.run import store
 from ltxbench.trust.simulation import scenarios
 from ltxbench.trust.simulation.chain import make_run, through_store
-from tests.trust.runs import rounds
+from tests.trust.runs import rounds, with_machine
 
 
 @pytest.fixture
@@ -43,6 +43,21 @@ def test_two_cases_of_a_run_and_one_case_of_two(runs: tuple[str, str], capsys: p
     assert "one -> two" in capsys.readouterr().out
     compare(f"{old}:one", f"{new}:one")
     assert "two" not in capsys.readouterr().out
+
+
+def test_what_is_not_comparable_says_by_which_field_and_how_to_allow_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = make_run({"one": rounds(6)}, run_id="old")
+    new = with_machine(make_run({"one": rounds(6, factor=1.1)}, run_id="new"), chip="other", packages={"mlx": "1"})
+    paths = [str(through_store(run, tmp_path).path) for run in (old, new)]
+    compare(*paths)
+    said = capsys.readouterr().out
+    assert "not comparable" in said
+    assert "chip: scripted, then other; mlx: mlx scripted, then mlx 1" in said
+    assert said.rstrip().endswith("--allow chip --allow mlx")
+    compare(*paths, allow=["chip", "mlx"])
+    assert "not comparable" not in capsys.readouterr().out
 
 
 def test_a_wrong_name_is_refused_with_those_there_are(runs: tuple[str, str], tmp_path: Path) -> None:

@@ -78,10 +78,11 @@ def test_the_power_source_separates() -> None:
     assert effects(mains, battery, "power-source") == {"power source": Effect.UNDER_TEST}
 
 
-def test_versions_of_mlx_and_ltxbench_are_what_is_under_test() -> None:
+def test_versions_of_ltxbench_are_under_test_and_those_of_mlx_where_they_are_allowed() -> None:
     old = with_machine(RUN, packages={"mlx": "0.31.0", "numpy": "2.0"})
     new = with_machine(with_run(RUN, ltxbench_version="1"), packages={"mlx": "0.32.4", "numpy": "2.1"})
-    assert effects(old, new) == {"mlx": Effect.UNDER_TEST, "ltxbench": Effect.UNDER_TEST}
+    assert effects(old, new) == {"mlx": Effect.SEPARATES, "ltxbench": Effect.UNDER_TEST}
+    assert effects(old, new, "mlx") == {"mlx": Effect.UNDER_TEST, "ltxbench": Effect.UNDER_TEST}
     assert differences(old, new, "case")[0].sentence == "mlx: mlx 0.31.0, then mlx 0.32.4"
 
 

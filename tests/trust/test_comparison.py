@@ -45,9 +45,12 @@ def test_other_machines_are_not_comparable_and_the_field_is_named() -> None:
         compare_runs(RUN, other, allow=["chips"])
 
 
-def test_another_mlx_is_compared_and_said() -> None:
+def test_another_mlx_is_not_comparable_unless_it_is_what_the_comparison_is_about() -> None:
     newer = with_machine(run_of(case=rounds(6, factor=1.1)), packages={"mlx": "newer"})
     (found,) = compare_runs(RUN, newer)
+    assert found.result is Result.NOT_COMPARABLE
+    assert found.metrics[0].sentence == "mlx: mlx scripted, then mlx newer"
+    (found,) = compare_runs(RUN, newer, allow=["mlx"])
     assert found.result is Result.SLOWER
     assert "mlx: mlx scripted, then mlx newer" in found.qualifications
 
@@ -79,7 +82,7 @@ def test_a_throttled_case_is_not_slower_than_a_steady_one_but_open_with_its_drif
 
 
 def test_a_difference_no_larger_than_a_drift_is_left_open_with_it() -> None:
-    ramp = (9.5, *(8.6 + 0.1 * index for index in range(7)))
+    ramp = (9.9, *(8.6 + 0.1 * index for index in range(7)))
     (found,) = compare_runs(RUN, run_of(case=rounds(6, steps=ramp)))
     assert found.result is Result.INCONCLUSIVE
     assert "no more than drift makes" in found.metrics[0].sentence
@@ -98,6 +101,19 @@ def test_a_change_that_leaves_the_fastest_steps_alone_is_left_open() -> None:
     (found,) = compare_runs(RUN, run_of(case=rounds(6, steps=interrupted)))
     assert found.result is Result.INCONCLUSIVE
     assert "with every step as fast as its round's fastest" in found.metrics[0].sentence
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_machine_that_is_slow_from_the_first_warm_step_on_is_no_slower_code(side: int) -> None:
+    hot = run_of(case=rounds(6, steps=(9.5, 9.3, *[9.9] * 6)))
+    (found,) = compare_runs(*((RUN, hot) if side else (hot, RUN)))
+    assert found.result is Result.INCONCLUSIVE
+    assert "with every step like its stage's first" in found.metrics[0].sentence
+
+
+def test_a_first_step_that_compiles_excuses_nothing() -> None:
+    old, new = (run_of(case=rounds(6, steps=(30.0, *[step] * 7))) for step in (8.3, 9.1))
+    assert compare_runs(old, new)[0].result is Result.SLOWER
 
 
 def test_an_invalid_side_leaves_no_answer_and_says_why() -> None:

@@ -8,6 +8,7 @@ from ltxbench.matrix.case import Model
 from ltxbench.run.conditions import Conditions, Examination, Reading, Status
 from ltxbench.run.records import CHECK_ROUND, CaseRecord, MemoryRecord, Outcome, Schedule, Times, VideoRecord
 from ltxbench.run.store import RunFolder
+from ltxbench.trust.comparison import Result, compare_runs
 from ltxbench.trust.reasons import Code, Grade
 from ltxbench.trust.verdict import case_verdict, run_verdict
 from tests.trust.runs import THROTTLED, rounds, run_of, with_records, with_run
@@ -118,13 +119,27 @@ def test_a_wave_is_called_unsteady() -> None:
     assert found(run_of(case=[wave]))[Code.UNSTEADY] is Grade.WARNING
 
 
-@pytest.mark.parametrize(
-    ("count", "code"), [(1, Code.SINGLE_SAMPLE), (2, Code.FEW_ROUNDS), (3, Code.FEW_ROUNDS), (4, None)]
-)
-def test_few_rounds_are_said_and_leave_a_case_valid(count: int, code: Code | None) -> None:
-    verdict = case_verdict(run_of(case=rounds(count)).rounds_of("case"))
-    assert verdict.valid
-    assert [reason.code for reason in verdict.reasons] == ([code] if code else [])
+@pytest.mark.parametrize("count", [2, 3])
+def test_two_or_three_rounds_are_too_few(count: int) -> None:
+    assert found(run_of(case=rounds(count))) == {Code.FEW_ROUNDS: Grade.FAILURE}
+
+
+def test_one_round_that_was_all_that_was_asked_for_is_a_single_sample() -> None:
+    assert found(run_of(case=rounds(1))) == {Code.SINGLE_SAMPLE: Grade.WARNING}
+    assert run_verdict(run_of(case=rounds(1))).valid
+
+
+def test_one_round_of_five_asked_for_is_too_few() -> None:
+    run = run_of(case=rounds(1))
+    verdict = run_verdict(with_run(run, schedule=Schedule(repeats=5))).cases[0]
+    assert [reason.code for reason in verdict.failures] == [Code.FEW_ROUNDS]
+    assert verdict.failures[0].sentence.startswith("1 round of 5 asked for")
+
+
+def test_three_rounds_leave_an_answer_where_the_other_side_has_enough() -> None:
+    (found,) = compare_runs(run_of(case=rounds(12)), run_of(case=rounds(3, factor=1.2)))
+    assert found.result is Result.SLOWER
+    assert any("3 rounds" in sentence for sentence in found.qualifications)
 
 
 def test_two_latents_of_one_seed_are_said() -> None:

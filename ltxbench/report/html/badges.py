@@ -14,7 +14,7 @@ from ltxbench.trust.reasons import Code, Grade, Reason
 
 Kind = Literal["bad", "warn", "note"]
 
-MILD = frozenset({Code.SINGLE_SAMPLE, Code.FEW_ROUNDS, Code.INCOMPLETE})
+MILD = frozenset({Code.SINGLE_SAMPLE, Code.INCOMPLETE})
 """They limit what follows from a figure; the figure itself is fine."""
 NOT_RECOMMENDED = "not recommended"
 

@@ -88,3 +88,14 @@ class Throttle:
     def __call__(self, steps: int, generator: np.random.Generator) -> Floats:
         onset = generator.integers(1, steps)
         return np.where(np.arange(steps) < onset, 1.0, 1 + generator.uniform(self.low, self.high))
+
+
+@dataclass(frozen=True)
+class Saturation:
+    """Heats up as soon as it works, and then stays as slow: most of it happens before the second step."""
+
+    low: float = 0.05
+    high: float = 0.30
+
+    def __call__(self, steps: int, generator: np.random.Generator) -> Floats:
+        return np.asarray(1 + generator.uniform(self.low, self.high) * (1 - np.exp(-np.arange(steps))))

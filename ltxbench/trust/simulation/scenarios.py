@@ -12,7 +12,7 @@ import numpy as np
 from ltxbench.statistics.values import Floats
 from ltxbench.trust.comparison import CaseComparison, Result, compare_pairs, compare_runs
 from ltxbench.trust.simulation.chain import Steps, make_run, through_store
-from ltxbench.trust.simulation.noise import NoiseModel, Shape, ThermalRamp, Throttle, draw_rounds, flat
+from ltxbench.trust.simulation.noise import NoiseModel, Saturation, Shape, ThermalRamp, Throttle, draw_rounds, flat
 
 STEP_S = 8.3
 STEPS = 8
@@ -65,7 +65,7 @@ class Tally:
 
 
 STATED_FALSE, STATED_POWER = 0.05, 0.80
-RAMP, MILD, THROTTLE = ThermalRamp(), ThermalRamp(0.02, 0.10), Throttle()
+RAMP, MILD, THROTTLE, HEAT = ThermalRamp(), ThermalRamp(0.02, 0.10), Throttle(), Saturation()
 SCENARIOS = (
     Scenario("aa-runs", "two runs, nothing changed", 10_000, 5, at_most=STATED_FALSE),
     Scenario("aa-cases", "two cases of one run, nothing changed", 1_000, 6, within=True, at_most=STATED_FALSE),
@@ -91,8 +91,18 @@ SCENARIOS = (
         shape=MILD,
         at_most=0.0,
     ),
-    # Where it is slow from the first warm step on, nothing tells it from slower code.
-    Scenario("throttle-runs", "two runs, the new one is cut off", 500, 5, shape=THROTTLE, at_most=0.10),
+    Scenario("throttle-runs", "two runs, the new one is cut off", 500, 5, shape=THROTTLE, at_most=STATED_FALSE),
+    # Slow from the first warm step on: only the first of all tells it from slower code, and is noisy.
+    Scenario("heat-runs", "two runs, the new one heats up at once", 500, 5, shape=HEAT, at_most=0.10),
+    Scenario(
+        "heat-faster",
+        "two runs, 5% faster and heating up at once",
+        500,
+        5,
+        shift=1 / 1.05 - 1,
+        shape=HEAT,
+        at_most=0.0,
+    ),
     Scenario("aa-days", "two runs 1% apart by themselves", 500, 5, run_sd=0.01, at_most=STATED_FALSE),
     Scenario("aa-stored", "two runs through the store, nothing changed", 40, 4, stored=True, at_most=STATED_FALSE),
 )
