@@ -23,7 +23,7 @@ PRIOR_DF = 8.0
 """Degrees of freedom that the noise of all series together counts for in each one's own (Smyth, 2004)."""
 FLOOR = 0.002
 """Standard deviation of a logarithm below which no machine's clock repeats itself."""
-MEDIAN_VARIANCE: Mapping[int, float] = {1: 1.0, 2: 0.5, 3: 0.4487, 5: 0.2868}
+MEDIAN_VARIANCE: Mapping[int, float] = {1: 1.0, 2: 0.5, 3: 0.4487, 4: 0.2982, 5: 0.2868}
 """Variance of the median of k normal values, of one value's (David and Nagaraja, Order Statistics, 3rd edition)."""
 
 
@@ -43,7 +43,7 @@ class Shift:
 
 
 def shift(window: Floats, recent: Floats, *, pool: Floats | None = None) -> Shift:
-    """`window` [n,S] and `recent` [k,S], logarithms in the order of the runs; k is 1, 2, 3 or 5.
+    """`window` [n,S] and `recent` [k,S], logarithms in the order of the runs; k is 1 to 5.
 
     The level is a trimmed mean, its noise the winsorized deviation scaled to the normal one, and moderated by that of
     all series of its kind: `pool` [n,P] where that is not `window`. Neighbouring runs that resemble each other widen
