@@ -82,12 +82,12 @@ def frames(
     if set(case.frames_sha256) <= seen:
         return _said(FRAMES, "frames", Answer.SAME, "identical, by hash", runs=len(known))
     if isinstance(limit, float):
-        told = pictures(latest, case.name) if pictures is not None else "the runs were not given"
+        of, told = _psnr_db(known, case.name, pictures)
         if isinstance(told, float):
             answer = Answer.SAME if told >= limit else Answer.REGRESSED
-            text = f"other frames than in {latest.id}, PSNR {told:.1f} dB; {limit:g} dB is the floor"
+            text = f"other frames than in {of.id}, PSNR {told:.1f} dB; {limit:g} dB is the floor"
             return _said(FRAMES, "frames", answer, text, new=told, threshold=limit, runs=len(known))
-        text = f"other frames than in {latest.id}, and their PSNR cannot be told: {told}"
+        text = f"other frames than in {of.id}, and their PSNR cannot be told: {told}"
         return _said(FRAMES, "frames", Answer.REGRESSED, text, threshold=limit, runs=len(known))
     if any(len(each.by_name[case.name].frames_sha256) > 1 for each in known) or len(seen) >= max(2, len(known)):
         text = "one seed does not give one video here, in the baseline either: set a PSNR floor instead"
@@ -96,6 +96,18 @@ def frames(
         text = f"{len(case.frames_sha256)} different videos came out of one seed, the baseline has one"
         return _said(FRAMES, "frames", Answer.REGRESSED, text, runs=len(known))
     return _said(FRAMES, "frames", Answer.REGRESSED, f"other frames than in {latest.id}", runs=len(known))
+
+
+def _psnr_db(known: Sequence[Entry], name: str, pictures: Pictures | None) -> tuple[Entry, float | str]:
+    """Against the oldest run whose frames are still here: against the latest, pictures could drift for ever."""
+    if pictures is None:
+        return known[-1], "the runs were not given"
+    told: float | str = ""
+    for each in known:
+        told = pictures(each, name)
+        if isinstance(told, float):
+            return each, told
+    return known[-1], told
 
 
 def quality(case: CaseEntry, window: Sequence[Entry], limit: Limit | None) -> MetricVerdict | None:
