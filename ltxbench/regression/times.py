@@ -23,8 +23,6 @@ BESIDE = 2
 """Other cases that it takes to tell a case from its machine."""
 TOGETHER = 3
 """Cases that it takes to tell what all have in common."""
-THROUGHOUT = 0.5
-"""Share of a change that the faster rounds of a run must show, too."""
 CONFIDENCE = 0.95
 
 
@@ -69,8 +67,8 @@ class Finding:
     p: float
     """Over the numbers of latest runs that were looked at."""
     threshold: float
-    fastest: float = 0.0
-    """As `log`, of the runs' faster rounds; of a case's own series alone."""
+    fastest: float
+    """As `log`, of the runs' faster rounds alone."""
     group: tuple[str, ...] = ()
     """The cases that share its window."""
     p_adjusted: float = 1.0
@@ -86,7 +84,9 @@ class Finding:
 
     @property
     def beyond(self) -> bool:
-        return abs(self.log) > log(1 + self.threshold)
+        """Whether it is a change that counts. Heat and interruptions slow some rounds, other code slows them all."""
+        size, limit = abs(self.log), log(1 + self.threshold)
+        return bool(size > limit and self.fastest * np.sign(self.log) >= min(size / 2, limit))
 
 
 @dataclass(frozen=True)
@@ -142,11 +142,8 @@ def _suspect(judged: dict[tuple[str, str], Judged], suspicion: Finding) -> None:
             continue
         alone = next(each for each in own.alone if each.k == suspicion.k)
         share = {Test.ALONE: 1.0, Test.BESIDE: 0.5, Test.TOGETHER: 1.0}[suspicion.test]
-        sign = np.sign(suspicion.log)
-        moved = alone.log * sign > share * log(1 + alone.threshold)
-        # Heat and interruptions slow some rounds of a run, other code slows them all.
-        throughout = alone.fastest * sign >= abs(suspicion.log) * THROUGHOUT
-        if moved and throughout and (own.suspicion is None or suspicion.p_adjusted < own.suspicion.p_adjusted):
+        moved = alone.log * np.sign(suspicion.log) > share * log(1 + alone.threshold)
+        if moved and (own.suspicion is None or suspicion.p_adjusted < own.suspicion.p_adjusted):
             judged[case, metric] = replace(own, suspicion=replace(suspicion, threshold=alone.threshold))
 
 
@@ -157,10 +154,10 @@ def _series(group: Group) -> list[tuple[Finding, ...]]:
     # Noise is pooled among series of a kind: what is left beside the others is quieter than what is not.
     kinds = [own]
     if len(group.cases) > BESIDE:
-        kinds.append(replace(own, test=Test.BESIDE, values=beside(values), fastest=None))
+        kinds.append(replace(own, test=Test.BESIDE, values=beside(values), fastest=beside(group.fastest)))
     if len(group.cases) >= TOGETHER:
-        limit = (min(group.thresholds),)
-        kinds.append(_Kind(Test.TOGETHER, (None,), limit, together(values, group.rates)))
+        shared, fastest = (together(each, group.rates) for each in (values, group.fastest))
+        kinds.append(_Kind(Test.TOGETHER, (None,), (min(group.thresholds),), shared, fastest))
     return [found for kind in kinds for found in kind.findings(group)]
 
 
@@ -173,7 +170,7 @@ class _Kind:
     limits: tuple[float, ...]
     values: Floats
     """[runs, cases]"""
-    fastest: Floats | None = None
+    fastest: Floats
 
     def findings(self, group: Group) -> list[tuple[Finding, ...]]:
         n = len(self.values)
@@ -193,7 +190,7 @@ class _Kind:
                     df=of.df,
                     p=min(1.0, len(shifts) * float(of.p[index])),
                     threshold=limit,
-                    fastest=0.0 if self.fastest is None else _moved(self.fastest[:, index], of.k),
+                    fastest=_moved(self.fastest[:, index], of.k),
                 )
                 for of in shifts
             )

@@ -412,6 +412,7 @@ def suspicion(**changes: object) -> Finding:
         "df": 30.0,
         "p": 1e-4,
         "threshold": 0.03,
+        "fastest": 0.06,
         "p_adjusted": 1e-3,
     }
     return Finding(**(fields | changes))
