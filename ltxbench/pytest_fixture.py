@@ -36,7 +36,7 @@ class Bench:
         baseline: str | Path | None = None,
         engine: str = "mlx",
     ) -> RunFolder:
-        """Runs the chosen cases of a matrix (a file, a name in the root's `matrices/`, one that comes with ltxbench), each
+        """Runs chosen cases of a matrix (a file, a name in the root's `matrices/`, one that comes with ltxbench), each
         in a process of its own, and returns the run.
 
         The test fails with one line a figure when a case does not finish, when its median over `rounds` lies above

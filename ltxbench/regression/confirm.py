@@ -14,9 +14,9 @@ from ltxbench.statistics.values import Floats
 
 AGREES = 0.10
 """p of a rerun, by itself, above which it confirms nothing."""
-EVIDENCE = 1e-4
+EVIDENCE = 3e-5
 """The suspicion's p times the rerun's that confirms it: of unchanged code, this is reached by EVIDENCE (1 + ln(ALPHA /
-EVIDENCE)) / 2 of all checks, which is one in 2,500, if the two are independent."""
+EVIDENCE)) / 2 of all checks, which is one in 7,300, if the two are independent and there is one rerun."""
 OVERWHELMING = 1e-5
 """p after correction that needs no rerun, with a change of twice the threshold."""
 
@@ -35,6 +35,11 @@ def confirmed(suspicion: Finding, ratio: float, p: float) -> bool:
         and p <= AGREES
         and suspicion.p_adjusted * p <= EVIDENCE
     )
+
+
+def beyond_doubt(suspicion: Finding) -> bool:
+    """Whether it counts without a rerun."""
+    return suspicion.p_adjusted <= OVERWHELMING and abs(suspicion.log) > log(1 + 2 * suspicion.threshold)
 
 
 def confirm(reruns: Sequence[Group], suspicion: Finding, case: str, controls: Sequence[str]) -> tuple[float, float]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ltxbench.matrix.gate import Limit, Thresholds
 from ltxbench.regression.entry import CaseEntry, Entry
+from ltxbench.regression.lasting import to_present
 from ltxbench.regression.times import Group
 from ltxbench.regression.windows import Window
 from ltxbench.statistics.values import Floats
@@ -67,14 +68,16 @@ class Material:
         cases = [[each.by_name[name] for name in names] for each in entries]
         levels = np.log([[case.levels[metric] for case in row] for row in cases])
         fastest = np.array([[case.fastest[metric] for case in row] for row in cases])
+        fastest = np.log(np.maximum(fastest, np.finfo(np.float64).tiny))
+        moved = to_present(levels[:-1])
         limits = (self.limit(name, metric) for name in names)
         return Group(
             metric=metric,
             cases=tuple(names),
-            window=levels[:-1],
+            window=levels[:-1] + moved,
             new=levels[-1],
             thresholds=tuple(limit for limit in limits if limit is not None),
-            fastest=np.log(np.maximum(fastest, np.finfo(np.float64).tiny)),
+            fastest=np.vstack([fastest[:-1] + moved, fastest[-1:]]),
             rates=_log_rates(entries),
         )
 

@@ -62,8 +62,8 @@ def shift(window: Floats, recent: Floats, *, pool: Floats | None = None) -> Shif
     prior = PRIOR_DF if len(common) > 1 else 0.0
     variance = (own * variance + prior * common.mean()) / (own + prior)
     variance = np.maximum(variance, FLOOR**2)
-    resemblance = _autocorrelation(residuals)
-    spread = MEDIAN_VARIANCE[k] * _inflation(resemblance, k) + _inflation(resemblance, n) / (n - 2 * cut)
+    resemblance = autocorrelation(residuals)
+    spread = MEDIAN_VARIANCE[k] * inflation(resemblance, k) + inflation(resemblance, n) / (n - 2 * cut)
     error = np.sqrt(variance * spread)
     log = np.median(recent, axis=0) - level
     df = own + prior
@@ -78,7 +78,7 @@ def _noise(window: Floats, cut: int) -> tuple[Floats, Floats, Floats]:
     return level, winsorized - level, winsorized.var(axis=0, ddof=1) / _winsorized_variance(len(window))
 
 
-def _autocorrelation(residuals: Floats) -> float:
+def autocorrelation(residuals: Floats) -> float:
     """Of neighbouring runs, averaged over the series; corrected for the bias of short ones (Kendall, 1954)."""
     n = len(residuals)
     squares = np.square(residuals).sum(axis=0)
@@ -90,7 +90,7 @@ def _autocorrelation(residuals: Floats) -> float:
     return float(np.clip(found + (1 + 3 * found) / n, 0.0, 0.8))
 
 
-def _inflation(resemblance: float, m: int) -> float:
+def inflation(resemblance: float, m: int) -> float:
     """How much more the mean of m neighbouring values of an AR(1) series varies than that of independent ones."""
     lags = np.arange(1, m)
     return float(1 + 2 * np.sum((1 - lags / m) * resemblance**lags))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from math import log
 from statistics import median
 
 from ltxbench.regression.again import Again, Reruns, measure_again
-from ltxbench.regression.confirm import OVERWHELMING, confirmed, machine_explains
+from ltxbench.regression.confirm import beyond_doubt, confirmed, machine_explains
 from ltxbench.regression.entry import CaseEntry
 from ltxbench.regression.material import Material
 from ltxbench.regression.shift import LEAST_RUNS
@@ -28,10 +27,12 @@ def times(material: Material, again: Again | None) -> tuple[dict[tuple[str, str]
                 said = untested
             elif key not in judged:
                 said = _too_few(said)
-            elif key in suspected:
-                said = _suspected(said, suspected[key], case.name, material, reruns)
             else:
-                said = _tested(said, judged[key])
+                said = said.model_copy(update={"old": case.levels[metric] / judged[key].alone[0].ratio})
+                if key in suspected:
+                    said = _suspected(said, suspected[key], case.name, material, reruns)
+                else:
+                    said = _tested(said, judged[key])
             found[key] = said
     return found, reruns.notes
 
@@ -108,7 +109,7 @@ def _suspected(said: MetricVerdict, suspicion: Finding, name: str, material: Mat
         return _answered(said, Answer.INCONCLUSIVE, text)
     if reruns.entries:
         return _repeated(said, suspicion, name, material, reruns, text, changed)
-    if suspicion.p_adjusted <= OVERWHELMING and abs(suspicion.log) > log(1 + 2 * suspicion.threshold):
+    if beyond_doubt(suspicion):
         return _answered(said, changed, f"{text}; beyond doubt without a rerun")
     return _answered(said, Answer.INCONCLUSIVE, f"{text}; rerun it to know (--rerun)")
 
