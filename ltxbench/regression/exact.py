@@ -13,6 +13,8 @@ from ltxbench.trust.samples import FOOTPRINT, PEAK
 
 OUTCOME, FRAMES, ARTIFACTS = "outcome", "frames", "artifact_score"
 OPEN_OUTCOMES = {Outcome.INTERRUPTED.value}
+LATEST = 5
+"""Runs whose median is the level where it is lower than the window's."""
 Pictures = Callable[[Entry, str], float | str]
 """PSNR in dB of a case's frames against those of an entry's run, or why it cannot be told."""
 
@@ -49,8 +51,13 @@ def memory(case: CaseEntry, window: Sequence[Entry], limits: Thresholds) -> list
     return found
 
 
+def _level(before: Sequence[float]) -> float | None:
+    """What was saved and has lasted is the level: its loss is a regression, half a window later and at once."""
+    return min(median(before), median(before[-LATEST:])) if before else None
+
+
 def _amount(name: str, title: str, before: Sequence[float], new: float | None, limit: float) -> MetricVerdict:
-    old = median(before) if before else None
+    old = _level(before)
     if old is None or new is None or old <= 0:
         answer = Answer.MISSING if old is None or old <= 0 else Answer.INCONCLUSIVE
         text = "the baseline does not have it" if answer is Answer.MISSING else "this run does not have it"
@@ -118,7 +125,7 @@ def quality(case: CaseEntry, window: Sequence[Entry], limit: Limit | None) -> Me
     new = case.artifact_score
     if new is None and not before:
         return None
-    old = median(before) if before else None
+    old = _level(before)
     if new is None or old is None:
         answer = Answer.INCONCLUSIVE if new is None else Answer.MISSING
         text = "not measured in this run: `ltxbench quality RUN`" if new is None else "the baseline does not have it"

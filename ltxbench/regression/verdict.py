@@ -126,7 +126,7 @@ def not_judged(run: str, error: LtxbenchError, *, strict: bool = False) -> Verdi
         strict=strict,
         exit_code=error.exit_code,
         cases=(),
-        notes=(" ".join(filter(None, (error.message, error.hint))),),
+        notes=(". ".join(filter(None, (error.message, error.hint))),),
     )
 
 

@@ -205,6 +205,15 @@ def test_more_memory_than_tolerated_is_a_regression_and_less_an_improvement() ->
     ]
 
 
+def test_memory_and_quality_that_were_won_and_are_lost_again_are_regressions() -> None:
+    lean = {"samples": {"mlx_peak_bytes": (float(18 << 30),)}, "artifact_score": 0.0}
+    for lasted, answer in ((1, Answer.SAME), (3, Answer.REGRESSED)):
+        earlier = [*window(12), *(entry(100 + number, [case("one", **lean)]) for number in range(lasted))]
+        found = check(earlier, entry(500, [case("one")]))
+        assert metric(found, "one", "mlx_peak_bytes").answer is answer
+        assert metric(found, "one", "artifact_score").answer is answer
+
+
 def test_memory_that_was_not_measured_is_not_called_the_same() -> None:
     assert metric(check(window(3), one(samples={})), "one", "mlx_peak_bytes").answer is Answer.INCONCLUSIVE
 
