@@ -16,6 +16,10 @@ LEAST_CASES = 3
 SURE = 6.0
 """Standard errors, widened for neighbouring runs that resemble each other, that an improvement must exceed."""
 LEAST_CHANGE = 0.02
+LEAST_NOISES = 2.0
+"""What counts, in standard deviations of a run: SURE errors of a window's halves are more than that."""
+DIFFERENCE = 1.128
+"""Mean distance of two normal values, in their standard deviations."""
 BLOCK = 4
 """Runs that make a stretch (steps.LEAST)."""
 
@@ -59,4 +63,5 @@ def _might(series: Floats) -> bool:
         return False
     highest = np.maximum.accumulate(np.convolve(series, np.full(BLOCK, 1 / BLOCK), "valid"))[:-BLOCK]
     latest = (np.cumsum(series[::-1]) / np.arange(1, len(series) + 1))[::-1][BLOCK : len(series) - BLOCK + 1]
-    return bool(np.any(highest - latest > LEAST_CHANGE))
+    noise = float(np.abs(np.diff(series)).mean()) / DIFFERENCE
+    return bool(np.any(highest - latest > max(LEAST_CHANGE, LEAST_NOISES * noise)))
