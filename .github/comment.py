@@ -110,9 +110,10 @@ def render(verdict: dict[str, Any], commit: str, run_url: str) -> str:
                 rows.append((list(SIGNS).index(found), f"| {name} | {title} | {SIGNS[found]} {found} | {sentence} |"))
     rows.sort(key=lambda row: row[0])
     whole = answer(verdict)
+    matrix = plain(field(verdict, "matrix", str)) or "no check was made"
     lines = [
         MARKER,
-        f"### {SIGNS[whole]} {plain(field(verdict, 'matrix', str))}: {whole}",
+        f"### {SIGNS[whole]} {matrix}: {whole}",
         "",
         f"{len(cases)} cases at {commit[:12]}. [Run, page and files]({run_url})",
     ]

@@ -36,8 +36,8 @@ class Bench:
         baseline: str | Path | None = None,
         engine: str = "mlx",
     ) -> RunFolder:
-        """Runs the chosen cases of a matrix (its name in the root's `matrices/`, or a file), each in a process of its
-        own, and returns the run.
+        """Runs chosen cases of a matrix (a file, a name in the root's `matrices/`, one that comes with ltxbench), each
+        in a process of its own, and returns the run.
 
         The test fails with one line a figure when a case does not finish, when its median over `rounds` lies above
         `max_peak_gib` (MLX's peak) or `max_generation_s`, when that was not measured, and when `baseline` says that a
@@ -58,15 +58,13 @@ class Bench:
         return run
 
     def _measure(self, matrix: str | Path, cases: list[str], weights: str, rounds: int, engine: str) -> RunFolder:
-        from ltxbench.matrix import find, load, select
-        from ltxbench.matrix.catalog import FOLDER
+        from ltxbench.matrix import load, select
         from ltxbench.run.lock import machine_lock
         from ltxbench.run.options import Options
         from ltxbench.run.runner import Work, run_matrix
         from ltxbench.weights.resolve import digest, resolve
 
-        given = self.root / matrix
-        resolved = load(given if given.is_file() else find(str(matrix), self.root / FOLDER))
+        resolved = load(self._find(matrix))
         chosen = select(resolved, cases)
         with machine_lock(f"pytest, matrix {resolved.name}", wait=True):
             files = resolve(weights, chosen)
@@ -80,6 +78,16 @@ class Bench:
                 command=("pytest",),
             )
             return run_matrix(work, Options(repeats=rounds))
+
+    def _find(self, matrix: str | Path) -> Path:
+        from ltxbench.matrix import find
+        from ltxbench.matrix.catalog import FOLDER, SHIPPED, available
+
+        given, own = self.root / matrix, self.root / FOLDER
+        if given.is_file():
+            return given
+        shipped = str(matrix) in available(SHIPPED) and str(matrix) not in available(own)
+        return find(str(matrix), SHIPPED if shipped else own)
 
     def _changes(self, run: RunFolder, baseline: str | Path | None) -> list[str]:
         if baseline is None:

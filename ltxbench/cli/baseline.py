@@ -21,7 +21,8 @@ def add(
         bool, typer.Option("--accept", help="A change that is meant: what was measured before counts no longer.")
     ] = False,
     case: Annotated[
-        list[str] | None, typer.Option("--case", help="With --accept: only this case's; repeatable. [default: all]")
+        list[str] | None,
+        typer.Option("--case", help="With --accept: only this one's, or that it is gone; repeatable. [default: all]"),
     ] = None,
     name: Annotated[
         str | None, typer.Option(help="Of a benchmark file's suite, where a baseline holds several.")
@@ -47,8 +48,11 @@ def add(
         objection = folder.check_addable(entry)
         if objection is not None and not force:
             raise InvalidMeasurement(f"{path} was not added: {objection}", hint="Measure again, or override: --force.")
-        if unknown := [each for each in case or () if each not in entry.by_name]:
-            raise UsageError(f"{path} has no case {unknown[0]!r}", hint=f"Cases: {', '.join(entry.by_name)}.")
+        known = {*entry.by_name, *folder.cases(baseline, entry)} if case else set()
+        if unknown := [each for each in case or () if each not in known]:
+            raise UsageError(
+                f"neither {path} nor the baseline has a case {unknown[0]!r}", hint=f"Cases: {', '.join(sorted(known))}."
+            )
         accepts = tuple(case or entry.by_name) if accept else ()
         print(folder.add(baseline, entry.model_copy(update={"accepts": accepts, "forced": objection})))
 

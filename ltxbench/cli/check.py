@@ -44,6 +44,31 @@ def check(
     Exit codes: 0 nothing regressed, 2 usage, 3 the matrix, 7 with --strict: something is open, 8 regressed, 10 the run
     or the baseline cannot be read. GNU make turns all but 0 into 2: read verdict.json there.
     """
+    from ltxbench.errors import LtxbenchError
+    from ltxbench.regression.verdict import not_judged
+
+    try:
+        found = _judge(run, baseline, matrix, rerun, runs, partial, strict, name, engine)
+    except LtxbenchError as error:
+        _write(not_judged(str(run), error, strict=strict), verdict, summary, junit)
+        raise
+    _write(found, verdict, summary, junit)
+    _show(found)
+    if found.exit_code:
+        sys.exit(found.exit_code)
+
+
+def _judge(
+    run: Path,
+    baseline: Path,
+    matrix: str | None,
+    rerun: int,
+    runs: Path | None,
+    partial: bool,
+    strict: bool,
+    name: str | None,
+    engine: str,
+) -> Verdict:
     from ltxbench.errors import UsageError
     from ltxbench.matrix import find, load
     from ltxbench.matrix.gate import Gate
@@ -62,7 +87,7 @@ def check(
         if measured is None:
             raise UsageError("benchmarks of pytest cannot be run again from here", hint="Leave --rerun out.")
         again = Repeater(measured, rerun, measured.path.parent.parent, engine, _listener())
-    found = compare(
+    return compare(
         [each.entry for each in folder.load(baseline, entry.matrix)],
         entry,
         gate,
@@ -71,10 +96,6 @@ def check(
         partial=partial,
         strict=strict,
     )
-    _write(found, verdict, summary, junit)
-    _show(found)
-    if found.exit_code:
-        sys.exit(found.exit_code)
 
 
 def _listener() -> Listener:

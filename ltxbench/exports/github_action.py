@@ -15,6 +15,7 @@ def github_action(entry: Entry) -> bytes:
         row: dict[str, object] = {"name": f"{each.case}: {each.title}", "unit": each.unit, "value": each.value}
         if each.rounds > 1:
             row["range"] = f"± {(each.high - each.low) / 2:.4g}"
-        row["extra"] = f"matrix {entry.matrix}, run {entry.id}, {each.rounds} rounds, {entry.machine.chip}"
+        rounds = f"{each.rounds} round{'' if each.rounds == 1 else 's'}"
+        row["extra"] = f"matrix {entry.matrix}, run {entry.id}, {rounds}, {entry.machine.chip}"
         rows.append(row)
     return (json.dumps(rows, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()

@@ -8,6 +8,9 @@ from ltxbench.errors import UsageError
 from ltxbench.matrix.problems import did_you_mean, quoted
 
 FOLDER = Path("matrices")
+_PACKAGE = Path(__file__).parents[1]
+SHIPPED = next((path for path in (_PACKAGE / FOLDER, _PACKAGE.parent / FOLDER) if path.is_dir()), _PACKAGE / FOLDER)
+"""The matrices that come with ltxbench: in an installed package, or beside it where it runs from its repository."""
 SUFFIXES = (".yaml", ".yml")
 
 

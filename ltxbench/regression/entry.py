@@ -7,6 +7,7 @@ from functools import cached_property
 from statistics import median
 from typing import Annotated
 
+import numpy as np
 from pydantic import Field
 
 from ltxbench.frozen import Frozen
@@ -47,6 +48,11 @@ class CaseEntry(Frozen):
     def levels(self) -> dict[str, float]:
         """Median over the rounds, by metric."""
         return {metric: median(values) for metric, values in self.samples.items() if values}
+
+    @cached_property
+    def fastest(self) -> dict[str, float]:
+        """Lower quartile over the rounds, by metric."""
+        return {metric: float(np.quantile(values, 0.25)) for metric, values in self.samples.items() if values}
 
 
 class MachineEntry(Frozen):

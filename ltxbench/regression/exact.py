@@ -13,6 +13,8 @@ from ltxbench.trust.samples import FOOTPRINT, PEAK
 
 OUTCOME, FRAMES, ARTIFACTS = "outcome", "frames", "artifact_score"
 OPEN_OUTCOMES = {Outcome.INTERRUPTED.value}
+LATEST = 5
+"""Runs whose median is the level where it is lower than the window's."""
 Pictures = Callable[[Entry, str], float | str]
 """PSNR in dB of a case's frames against those of an entry's run, or why it cannot be told."""
 
@@ -49,8 +51,13 @@ def memory(case: CaseEntry, window: Sequence[Entry], limits: Thresholds) -> list
     return found
 
 
+def _level(before: Sequence[float]) -> float | None:
+    """What was saved and has lasted is the level: its loss is a regression, half a window later and at once."""
+    return min(median(before), median(before[-LATEST:])) if before else None
+
+
 def _amount(name: str, title: str, before: Sequence[float], new: float | None, limit: float) -> MetricVerdict:
-    old = median(before) if before else None
+    old = _level(before)
     if old is None or new is None or old <= 0:
         answer = Answer.MISSING if old is None or old <= 0 else Answer.INCONCLUSIVE
         text = "the baseline does not have it" if answer is Answer.MISSING else "this run does not have it"
@@ -82,12 +89,12 @@ def frames(
     if set(case.frames_sha256) <= seen:
         return _said(FRAMES, "frames", Answer.SAME, "identical, by hash", runs=len(known))
     if isinstance(limit, float):
-        told = pictures(latest, case.name) if pictures is not None else "the runs were not given"
+        of, told = _psnr_db(known, case.name, pictures)
         if isinstance(told, float):
             answer = Answer.SAME if told >= limit else Answer.REGRESSED
-            text = f"other frames than in {latest.id}, PSNR {told:.1f} dB; {limit:g} dB is the floor"
+            text = f"other frames than in {of.id}, PSNR {told:.1f} dB; {limit:g} dB is the floor"
             return _said(FRAMES, "frames", answer, text, new=told, threshold=limit, runs=len(known))
-        text = f"other frames than in {latest.id}, and their PSNR cannot be told: {told}"
+        text = f"other frames than in {of.id}, and their PSNR cannot be told: {told}"
         return _said(FRAMES, "frames", Answer.REGRESSED, text, threshold=limit, runs=len(known))
     if any(len(each.by_name[case.name].frames_sha256) > 1 for each in known) or len(seen) >= max(2, len(known)):
         text = "one seed does not give one video here, in the baseline either: set a PSNR floor instead"
@@ -98,6 +105,18 @@ def frames(
     return _said(FRAMES, "frames", Answer.REGRESSED, f"other frames than in {latest.id}", runs=len(known))
 
 
+def _psnr_db(known: Sequence[Entry], name: str, pictures: Pictures | None) -> tuple[Entry, float | str]:
+    """Against the oldest run whose frames are still here: against the latest, pictures could drift for ever."""
+    if pictures is None:
+        return known[-1], "the runs were not given"
+    told: float | str = ""
+    for each in known:
+        told = pictures(each, name)
+        if isinstance(told, float):
+            return each, told
+    return known[-1], told
+
+
 def quality(case: CaseEntry, window: Sequence[Entry], limit: Limit | None) -> MetricVerdict | None:
     """The artifact score may grow by so much, and no more."""
     if limit == "off" or limit is None:
@@ -106,7 +125,7 @@ def quality(case: CaseEntry, window: Sequence[Entry], limit: Limit | None) -> Me
     new = case.artifact_score
     if new is None and not before:
         return None
-    old = median(before) if before else None
+    old = _level(before)
     if new is None or old is None:
         answer = Answer.INCONCLUSIVE if new is None else Answer.MISSING
         text = "not measured in this run: `ltxbench quality RUN`" if new is None else "the baseline does not have it"

@@ -111,6 +111,12 @@ def load(folder: Path, matrix: str | None = None) -> tuple[Stored, ...]:
     return tuple(sorted(found, key=lambda each: each.entry.order))
 
 
+def cases(folder: Path, entry: Entry) -> set[str]:
+    """What the baseline has of the entry's matrix and machine."""
+    place_of = place(folder, entry).parent
+    return {name for path in place_of.glob("*.json") for name in read(path).by_name}
+
+
 def prune(folder: Path, keep: int) -> tuple[Path, ...]:
     """Removes all but the latest `keep` of each matrix and machine, and of each system's version within them.
 

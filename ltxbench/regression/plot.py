@@ -13,6 +13,8 @@ from ltxbench.run.files import make_folder, replacing
 COLUMNS = 2
 MOST_PANELS = 60
 SUFFIXES = (".svg", ".png")
+PAPER = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 0.5}
+"""Under a text, so that the runs behind it do not cross it."""
 
 
 def plot(found: Sequence[Series], path: Path) -> None:
@@ -77,6 +79,7 @@ def _panel(axes: object, case: str, metric: str, segments: Sequence[Series]) -> 
                 ha="left" if inward > 0 else "right",
                 fontsize=7,
                 color="#b3261e" if worse else "#1b7f3b",
+                bbox=PAPER,
             )
             axes.axvline(start + step.index - 0.5, color="#b3261e" if worse else "#1b7f3b", linewidth=0.8, alpha=0.6)
         for place, point in zip(places, series.points, strict=True):
@@ -95,6 +98,7 @@ def _panel(axes: object, case: str, metric: str, segments: Sequence[Series]) -> 
                 fontsize=6.5,
                 color="#555555",
                 va="top",
+                bbox=PAPER,
             )
         start += len(series.points)
     axes.margins(y=0.25)

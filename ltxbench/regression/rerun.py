@@ -37,13 +37,17 @@ class Repeater:
         if record.code_sha256 not in (None, code_sha256()):
             listener.note("the rerun was not possible: this is not the code that the run measured")
             return None
+
+        def waiting(holder: str) -> None:
+            listener.note(f"the rerun waits for another benchmark: {holder}")
+
         wanted = {*suspected, *controls}
         cases = tuple(case for case in record.matrix.cases if case.name in wanted)
         selected = [case for case in record.matrix.cases if case.name in (record.selected or wanted)]
         kind = record.weights.kind
         plan = record.schedule
         try:
-            with machine_lock(f"rerun of {record.id}", wait=True):
+            with machine_lock(f"rerun of {record.id}", wait=True, on_wait=waiting):
                 files = resolve(kind.removesuffix(FROM_DISK), selected, from_disk=kind.endswith(FROM_DISK))
                 work = Work(
                     # The text that the first run encoded: enhancing it anew could give another one.

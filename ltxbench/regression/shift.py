@@ -23,7 +23,7 @@ PRIOR_DF = 8.0
 """Degrees of freedom that the noise of all series together counts for in each one's own (Smyth, 2004)."""
 FLOOR = 0.002
 """Standard deviation of a logarithm below which no machine's clock repeats itself."""
-MEDIAN_VARIANCE: Mapping[int, float] = {1: 1.0, 2: 0.5, 3: 0.4487, 5: 0.2868}
+MEDIAN_VARIANCE: Mapping[int, float] = {1: 1.0, 2: 0.5, 3: 0.4487, 4: 0.2982, 5: 0.2868}
 """Variance of the median of k normal values, of one value's (David and Nagaraja, Order Statistics, 3rd edition)."""
 
 
@@ -43,7 +43,7 @@ class Shift:
 
 
 def shift(window: Floats, recent: Floats, *, pool: Floats | None = None) -> Shift:
-    """`window` [n,S] and `recent` [k,S], logarithms in the order of the runs; k is 1, 2, 3 or 5.
+    """`window` [n,S] and `recent` [k,S], logarithms in the order of the runs; k is 1 to 5.
 
     The level is a trimmed mean, its noise the winsorized deviation scaled to the normal one, and moderated by that of
     all series of its kind: `pool` [n,P] where that is not `window`. Neighbouring runs that resemble each other widen
@@ -62,8 +62,8 @@ def shift(window: Floats, recent: Floats, *, pool: Floats | None = None) -> Shif
     prior = PRIOR_DF if len(common) > 1 else 0.0
     variance = (own * variance + prior * common.mean()) / (own + prior)
     variance = np.maximum(variance, FLOOR**2)
-    resemblance = _autocorrelation(residuals)
-    spread = MEDIAN_VARIANCE[k] * _inflation(resemblance, k) + _inflation(resemblance, n) / (n - 2 * cut)
+    resemblance = autocorrelation(residuals)
+    spread = MEDIAN_VARIANCE[k] * inflation(resemblance, k) + inflation(resemblance, n) / (n - 2 * cut)
     error = np.sqrt(variance * spread)
     log = np.median(recent, axis=0) - level
     df = own + prior
@@ -78,7 +78,7 @@ def _noise(window: Floats, cut: int) -> tuple[Floats, Floats, Floats]:
     return level, winsorized - level, winsorized.var(axis=0, ddof=1) / _winsorized_variance(len(window))
 
 
-def _autocorrelation(residuals: Floats) -> float:
+def autocorrelation(residuals: Floats) -> float:
     """Of neighbouring runs, averaged over the series; corrected for the bias of short ones (Kendall, 1954)."""
     n = len(residuals)
     squares = np.square(residuals).sum(axis=0)
@@ -90,7 +90,7 @@ def _autocorrelation(residuals: Floats) -> float:
     return float(np.clip(found + (1 + 3 * found) / n, 0.0, 0.8))
 
 
-def _inflation(resemblance: float, m: int) -> float:
+def inflation(resemblance: float, m: int) -> float:
     """How much more the mean of m neighbouring values of an AR(1) series varies than that of independent ones."""
     lags = np.arange(1, m)
     return float(1 + 2 * np.sum((1 - lags / m) * resemblance**lags))

@@ -17,6 +17,8 @@ MOST_CASES = 200
 
 def headline(verdict: Verdict) -> str:
     """One line: what to know if nothing else is read."""
+    if not verdict.judged:
+        return f"Not judged, exit code {verdict.exit_code}"
     regressed = verdict.regressed
     if regressed:
         names = ", ".join(dict.fromkeys(name for name, _ in regressed))
@@ -39,7 +41,10 @@ def headline(verdict: Verdict) -> str:
 
 def markdown(verdict: Verdict) -> str:
     """Names and sentences come from files: nothing of them is markup."""
-    lines = [f"## {_plain(verdict.matrix)}: {_plain(headline(verdict))}", ""]
+    title = f"{_plain(verdict.matrix)}: " if verdict.matrix else ""
+    lines = [f"## {title}{_plain(headline(verdict))}", ""]
+    if not verdict.judged:
+        return "\n".join([*lines, f"Run {_code(verdict.run)}", "", *(f"> {_plain(note)}\n" for note in verdict.notes)])
     lines += [f"Run {_code(verdict.run)} against {len(verdict.baseline)} runs of the baseline.", ""]
     lines += [f"> {_plain(note)}\n" for note in verdict.notes]
     lines += ["| | case | what | |", "|---|---|---|---|"]

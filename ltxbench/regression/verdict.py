@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from enum import StrEnum
 
-from ltxbench.errors import InvalidMeasurement, Regression
+from pydantic import Field
+
+import ltxbench
+from ltxbench.errors import InvalidMeasurement, LtxbenchError, Regression
 from ltxbench.frozen import Frozen
 
 SCHEMA_VERSION = 1
@@ -88,8 +92,8 @@ class CaseVerdict(Frozen):
 
 class Verdict(Frozen):
     schema_version: int = SCHEMA_VERSION
-    ltxbench_version: str
-    created_utc: str
+    ltxbench_version: str = Field(default_factory=lambda: ltxbench.__version__)
+    created_utc: str = Field(default_factory=lambda: f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
     run: str
     matrix: str
     baseline: tuple[str, ...]
@@ -101,10 +105,29 @@ class Verdict(Frozen):
     notes: tuple[str, ...] = ()
 
     @property
+    def judged(self) -> bool:
+        """Whether there was a check at all."""
+        return self.exit_code in (0, InvalidMeasurement.exit_code, Regression.exit_code)
+
+    @property
     def regressed(self) -> tuple[tuple[str, MetricVerdict], ...]:
         return tuple(
             (case.name, each) for case in self.cases for each in case.metrics if each.answer is Answer.REGRESSED
         )
+
+
+def not_judged(run: str, error: LtxbenchError, *, strict: bool = False) -> Verdict:
+    """What is left of a check that could not be made, so that no earlier verdict is taken for its own."""
+    return Verdict(
+        run=run,
+        matrix="",
+        baseline=(),
+        answer=Answer.INCONCLUSIVE,
+        strict=strict,
+        exit_code=error.exit_code,
+        cases=(),
+        notes=(". ".join(filter(None, (error.message, error.hint))),),
+    )
 
 
 def exit_code(cases: Iterable[CaseVerdict], *, strict: bool) -> int:

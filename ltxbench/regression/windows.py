@@ -60,10 +60,20 @@ def separating(old: CaseEntry, new: CaseEntry) -> tuple[str, ...]:
 
 
 def vanished(entries: Sequence[Entry], new: Entry, *, runs: int = RUNS) -> tuple[str, ...]:
-    """Cases that the same machine measured before, since a level was last accepted, and that are not there any more."""
+    """Cases that the same machine measured before, under whatever system, and that are not there any more.
+
+    A run that lacks a case ends the matter when all of it, or that case's absence, was accepted.
+    """
     known: dict[str, None] = {}
-    for each in [each for each in entries if related(each, new) and each.machine == new.machine][: -runs - 1 : -1]:
-        known |= dict.fromkeys(each.by_name)
-        if each.accepts:
+    dropped: set[str] = set()
+    earlier = [each for each in entries if related(each, new) and _same_machine(each, new)]
+    for each in earlier[: -runs - 1 : -1]:
+        known |= dict.fromkeys(name for name in each.by_name if name not in dropped)
+        dropped |= {name for name in each.accepts if name not in each.by_name}
+        if each.accepts and set(each.by_name) <= set(each.accepts):
             break
     return tuple(name for name in known if name not in new.by_name)
+
+
+def _same_machine(earlier: Entry, new: Entry) -> bool:
+    return earlier.machine.model_copy(update={"os": new.machine.os}) == new.machine

@@ -55,6 +55,19 @@ class Noise:
     footprint: float = 0.007
 
 
+MACHINES = {
+    "shelf": Noise(),
+    "quiet": Noise(day=0.002, run=0.003, family=0.001, case=0.003, shared_round=0.003, own_round=0.005, ramps=0.01),
+    "wandering": Noise(run=0.02, carried=0.9),
+    "daily": Noise(day=0.03),
+    "hot": Noise(ramps=0.15, interrupted=0.05),
+    "disturbed": Noise(disturbed=0.05),
+    "restless": Noise(run=0.03, case=0.012, own_round=0.025),
+    "loud": Noise(case=0.025, own_round=0.02),
+}
+"""A shelf's and others: what the gate is worth where the noise is of another kind."""
+
+
 @dataclass
 class Code:
     """What a push's code costs beside the first one's."""

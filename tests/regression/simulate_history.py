@@ -1,8 +1,9 @@
 """500 pushes of a repository through the gate, many times over: what it misses and how often it cries wolf.
 
-    python -m tests.regression.simulate_history [--histories 20] [--seed 400] [--without-rerun] [--json]
+    python -m tests.regression.simulate_history [--machine NAME] [--histories 20] [--seed 400] [--without-rerun]
 
-Prints the table of docs/regression.md. Exit code 1 when a promise of that page is broken.
+Prints the tables of docs/regression.md: what was planted on one machine, or what came of it on each (`--machine all`).
+Exit code 1 when a promise of that page is broken on the shelf.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -20,7 +23,7 @@ from ltxbench.regression.check import check
 from ltxbench.regression.entry import Entry
 from ltxbench.regression.verdict import Answer, Verdict
 from ltxbench.regression.windows import RUNS
-from tests.regression.machine import CASES, Code, Noise, Shelf
+from tests.regression.machine import CASES, MACHINES, Code, Noise, Shelf
 
 PUSHES = 500
 KEPT = RUNS + 6
@@ -36,16 +39,34 @@ class Plant:
     """A change for the worse, from one push on until it is found."""
 
     kind: str
-    """`time`, `memory` or `pictures`."""
+    """`time`, `memory`, `pictures`, `failed` or `gone`."""
     size: float
     cases: tuple[int, ...]
 
     @property
     def label(self) -> str:
         where = "every case" if len(self.cases) == len(CASES) else f"{len(self.cases)} cases"
-        return {"time": f"{self.size:.0%} slower", "memory": f"{self.size:.0%} more memory"}.get(
-            self.kind, "other pictures"
-        ) + (f", {where}" if len(self.cases) > 1 else ", one case")
+        what = {
+            "time": f"{self.size:.0%} slower",
+            "memory": f"{self.size:.0%} more memory",
+            "pictures": "other pictures",
+            "failed": "a round fails",
+            "gone": "a case is gone",
+        }[self.kind]
+        return what + (f", {where}" if len(self.cases) > 1 else ", one case")
+
+    def done_to(self, run: Entry) -> Entry:
+        """What is no property of the code's figures."""
+        names = {CASES[index] for index in self.cases}
+        if self.kind == "gone":
+            return run.model_copy(update={"cases": tuple(case for case in run.cases if case.name not in names)})
+        if self.kind == "failed":
+            cases = (
+                case.model_copy(update={"outcomes": ("failed", *case.outcomes[1:])}) if case.name in names else case
+                for case in run.cases
+            )
+            return run.model_copy(update={"cases": tuple(cases)})
+        return run
 
 
 @dataclass
@@ -60,9 +81,9 @@ class History:
 
 
 def plants(generator: np.random.Generator) -> list[Plant]:
-    """Each size in one case, in three and in all; memory and pictures in one."""
+    """Each size in one case, in three and in all; the others in one."""
     times = [(size, count) for size in (0.03, 0.05, 0.10, 0.30) for count in (1, 3, len(CASES))]
-    others = (("memory", 0.05), ("memory", 0.03), ("pictures", 0), ("pictures", 0))
+    others = (("memory", 0.05), ("memory", 0.03), ("pictures", 0), ("pictures", 0), ("failed", 0), ("gone", 0))
     found = [
         *(
             Plant("time", size, tuple(sorted(generator.permutation(len(CASES))[:count].tolist())))
@@ -95,6 +116,8 @@ def simulate(seed: int, *, pushes: int = PUSHES, noise: Noise | None = None, rer
             active, since = waiting.pop(), number
         code = _code(active)
         new = shelf.push(number, code)
+        if active is not None:
+            new = active.done_to(new)
 
         def again(names: Sequence[str], controls: Sequence[str], number: int = number, code: Code = code) -> Entry:
             history.reruns += 1
@@ -122,7 +145,7 @@ def _code(active: Plant | None) -> Code:
         code.time[chosen] = 1 + active.size
     elif active.kind == "memory":
         code.memory[chosen] = 1 + active.size
-    else:
+    elif active.kind == "pictures":
         code.pictures = tuple(int(index in active.cases) for index in range(len(CASES)))
     return code
 
@@ -194,37 +217,84 @@ def broken(histories: Sequence[History]) -> list[str]:
     return said
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--histories", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=400)
-    parser.add_argument("--without-rerun", action="store_true")
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-    histories = []
-    for index in range(arguments.histories):
-        histories.append(simulate(arguments.seed + index, rerun=not arguments.without_rerun))
-        print(f"history {index + 1}: {len(histories[-1].false_alarms)} false alarms", file=sys.stderr)
-    table, said = rows(histories), broken(histories)
-    alarms = Counter(len(history.false_alarms) for history in histories)
-    pushes = sum(history.pushes for history in histories)
-    summary = {
-        "pushes": pushes,
+def totals(histories: Sequence[History]) -> dict[str, object]:
+    """A machine's line of the second table."""
+    found = rows(histories)
+
+    def share(start: str, within: str) -> str:
+        labels = [(str(row["change"]), row) for row in found]
+        chosen = [row for label, row in labels if (label.startswith(start) if start else "slower" not in label)]
+        return f"{sum(int(str(row[within])) for row in chosen)}/{sum(int(str(row['planted'])) for row in chosen)}"
+
+    return {
         "histories": len(histories),
-        "histories by false alarms": dict(sorted(alarms.items())),
+        "false alarms": sum(len(each.false_alarms) for each in histories),
+        "most in one": max(len(each.false_alarms) for each in histories),
+        "reruns in 500": round(
+            sum(each.reruns for each in histories) / sum(each.pushes for each in histories) * PUSHES
+        ),
+        "5% within 5": share("5% slower", "within 5"),
+        "10% at once": share("10% slower", "at once"),
+        "10% within 5": share("10% slower", "within 5"),
+        "30% at once": share("30% slower", "at once"),
+        "all else at once": share("", "at once"),
+        "upgrades told": f"{sum(each.upgrades_told for each in histories)}/{len(UPGRADES) * len(histories)}",
+    }
+
+
+def report(histories: Sequence[History], said: Sequence[str]) -> dict[str, object]:
+    return {
+        "pushes": sum(history.pushes for history in histories),
+        "histories": len(histories),
+        "histories by false alarms": dict(sorted(Counter(len(each.false_alarms) for each in histories).items())),
         "false improvements": sum(history.false_improvements for history in histories),
         "reruns": sum(history.reruns for history in histories),
         "upgrades told": sum(history.upgrades_told for history in histories),
-        "broken": said,
+        "broken": list(said),
     }
+
+
+def table(found: Sequence[dict[str, object]]) -> str:
+    head = list(found[0])
+    lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
+    return "\n".join([*lines, *("| " + " | ".join(str(row[name]) for name in head) + " |" for row in found)])
+
+
+def _play(name: str, seed: int, *, rerun: bool) -> History:
+    return simulate(seed, noise=MACHINES[name], rerun=rerun)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--machine", choices=[*MACHINES, "all"], default="shelf")
+    parser.add_argument("--histories", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=400)
+    parser.add_argument("--jobs", type=int, default=None, help="processes; one a core")
+    parser.add_argument("--without-rerun", action="store_true")
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    machines = tuple(MACHINES) if arguments.machine == "all" else (arguments.machine,)
+    names = [name for name in machines for _ in range(arguments.histories)]
+    seeds = [arguments.seed + index for _ in machines for index in range(arguments.histories)]
+    by_machine: dict[str, list[History]] = {}
+    with ProcessPoolExecutor(arguments.jobs) as pool:
+        played = pool.map(partial(_play, rerun=not arguments.without_rerun), names, seeds)
+        for name, history in zip(names, played, strict=True):
+            by_machine.setdefault(name, []).append(history)
+            number = len(by_machine[name])
+            print(f"{name}, history {number}: {len(history.false_alarms)} false alarms", file=sys.stderr)
+    said = broken(by_machine["shelf"]) if "shelf" in by_machine else []
+    if arguments.machine == "all":
+        lines: list[dict[str, object]] = [{"machine": name, **totals(found)} for name, found in by_machine.items()]
+        print(json.dumps(lines, indent=1) if arguments.json else table(lines))
+        return bool(said)
+    (histories,) = by_machine.values()
+    summary = report(histories, said)
     if arguments.json:
-        print(json.dumps({"changes": table, **summary, "false alarms": [h.false_alarms for h in histories]}, indent=1))
+        alarms = [history.false_alarms for history in histories]
+        print(json.dumps({"changes": rows(histories), **summary, "false alarms": alarms}, indent=1))
     else:
-        head = list(table[0])
-        print("| " + " | ".join(head) + " |\n|" + "---|" + "---:|" * (len(head) - 1))
-        for row in table:
-            print("| " + " | ".join(str(row[name]) for name in head) + " |")
-        print("\n" + "\n".join(f"{name}: {value}" for name, value in summary.items()))
+        print(table(rows(histories)) + "\n\n" + "\n".join(f"{name}: {value}" for name, value in summary.items()))
         for history in histories:
             for alarm in history.false_alarms:
                 print(f"  false alarm at {alarm}")

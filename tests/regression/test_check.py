@@ -7,10 +7,12 @@ import pytest
 
 from ltxbench.matrix.gate import CaseGate, Gate, Thresholds
 from ltxbench.regression.check import check
+from ltxbench.regression.confirm import confirm, confirmed
 from ltxbench.regression.entry import Entry
+from ltxbench.regression.shared import together
 from ltxbench.regression.shift import shift
 from ltxbench.regression.summary import headline
-from ltxbench.regression.times import Finding, Group, Test, confirm, confirmed, together
+from ltxbench.regression.times import Finding, Group, Test
 from ltxbench.regression.verdict import Answer, MetricVerdict, Verdict
 from tests.regression.runs import CONDITIONS, MAC, NAMES, case, entry, now, window
 
@@ -203,6 +205,15 @@ def test_more_memory_than_tolerated_is_a_regression_and_less_an_improvement() ->
     ]
 
 
+def test_memory_and_quality_that_were_won_and_are_lost_again_are_regressions() -> None:
+    lean = {"samples": {"mlx_peak_bytes": (float(18 << 30),)}, "artifact_score": 0.0}
+    for lasted, answer in ((1, Answer.SAME), (3, Answer.REGRESSED)):
+        earlier = [*window(12), *(entry(100 + number, [case("one", **lean)]) for number in range(lasted))]
+        found = check(earlier, entry(500, [case("one")]))
+        assert metric(found, "one", "mlx_peak_bytes").answer is answer
+        assert metric(found, "one", "artifact_score").answer is answer
+
+
 def test_memory_that_was_not_measured_is_not_called_the_same() -> None:
     assert metric(check(window(3), one(samples={})), "one", "mlx_peak_bytes").answer is Answer.INCONCLUSIVE
 
@@ -233,6 +244,20 @@ def test_a_psnr_floor_lets_frames_differ_that_much() -> None:
 
     assert [at(45.0), at(35.0)] == [Answer.SAME, Answer.REGRESSED]
     assert at("the run is not here") is Answer.REGRESSED
+
+
+def test_pictures_that_drift_are_held_against_the_oldest_that_are_still_here() -> None:
+    earlier = [entry(number, [case("one", frames_sha256=(f"{number:064d}",))]) for number in range(4)]
+    here = {"run-001": 35.0, "run-003": 45.0}
+    found = check(
+        earlier,
+        entry(500, [case("one", frames_sha256=("b" * 64,))]),
+        Gate(thresholds=Thresholds(frames=40.0)),
+        pictures=lambda each, _name: here.get(each.id, "not here"),
+    )
+    told = metric(found, "one", "frames")
+    assert (told.answer, told.new) == (Answer.REGRESSED, 35.0)
+    assert "run-001" in told.sentence
 
 
 def test_quality_may_fall_by_so_much() -> None:
@@ -269,6 +294,26 @@ def test_a_case_that_vanished_is_a_regression_unless_it_was_left_out_on_purpose(
 def test_a_case_that_was_accepted_away_is_not_missed() -> None:
     without = entry(100, [case(name) for name in NAMES[:3]], accepts=NAMES[:3])
     assert check([*window(3), without], entry(500, [case(name) for name in NAMES[:3]])).exit_code == 0
+
+
+def test_what_was_accepted_of_another_case_does_not_excuse_a_vanished_one() -> None:
+    part = [case(name) for name in NAMES[:3]]
+    accepted = entry(100, part, accepts=("one",))
+    assert check([*window(3), accepted], entry(500, part)).exit_code == 8
+    gone = entry(101, part, accepts=("four",))
+    assert check([*window(3), accepted, gone], entry(500, part)).exit_code == 0
+    back = entry(102, [case(name) for name in NAMES])
+    assert check([*window(3), gone, back], entry(500, part)).exit_code == 8, "measured again since"
+
+
+def test_a_case_that_vanished_with_an_upgrade_of_the_system_is_missed_all_the_same() -> None:
+    upgraded = entry(
+        500,
+        [case(name, conditions={**CONDITIONS, "os": "macOS 26.2"}) for name in NAMES[:3]],
+        machine=MAC.model_copy(update={"os": "macOS 26.2"}),
+    )
+    found = check(window(3), upgraded)
+    assert [name for name, _ in found.regressed] == ["four"]
 
 
 def test_a_new_case_is_missing_from_the_baseline_and_no_regression() -> None:
@@ -356,6 +401,14 @@ def test_the_machine_of_a_vanished_case_is_the_runs_own() -> None:
     assert check(earlier, now()).exit_code == 0
 
 
+def test_a_run_in_which_most_rounds_were_disturbed_is_no_slower_code() -> None:
+    """Heat and interruptions slow some rounds, other code slows them all."""
+    some, every = (100.0, 100.4, 116.0, 118.0, 117.0), (115.0, 115.4, 116.0, 118.0, 117.0)
+    for rounds, suspected in ((some, False), (every, True)):
+        new = entry(500, [case("one", samples={"generation_s": rounds}), *(case(name) for name in NAMES[1:])])
+        assert metric(check(window(20), new), "one").suspected is suspected
+
+
 def suspicion(**changes: object) -> Finding:
     fields: dict[str, object] = {
         "metric": "generation_s",
@@ -368,6 +421,7 @@ def suspicion(**changes: object) -> Finding:
         "df": 30.0,
         "p": 1e-4,
         "threshold": 0.03,
+        "fastest": 0.06,
         "p_adjusted": 1e-3,
     }
     return Finding(**(fields | changes))
@@ -387,12 +441,13 @@ def test_a_rerun_needs_the_direction_the_size_and_the_evidence_that_the_suspicio
 def test_a_rerun_after_several_slow_runs_is_held_against_those_before_them() -> None:
     earlier = np.log(100 * (1 + 0.01 * np.random.Generator(np.random.Philox(key=0)).standard_normal((20, 4))))
     slow = np.vstack([earlier, np.full((4, 4), np.log(106.0))])
-    group = Group("generation_s", NAMES, slow, np.full(4, np.log(106.0)), (0.03,) * 4)
+    new = np.full(4, np.log(106.0))
+    group = Group("generation_s", NAMES, slow, new, (0.03,) * 4, np.vstack([slow, new]))
     of_five = suspicion(test=Test.TOGETHER, case=None, k=5)
     assert confirm([group], of_five, "one", ())[1] < confirm([group], suspicion(test=Test.TOGETHER), "one", ())[1] / 10
 
 
-def test_a_rerun_that_leaves_it_open_is_repeated_once_and_counts_with_the_second() -> None:
+def test_a_rerun_that_leaves_it_open_is_repeated_and_counts_with_the_others() -> None:
     asked: list[int] = []
 
     def again(names: Sequence[str], controls: Sequence[str]) -> Entry:

@@ -11,7 +11,7 @@ from ltxbench.cli.check import check
 from ltxbench.cli.history import history
 from ltxbench.errors import InvalidMeasurement, ResultError, UsageError
 from ltxbench.regression import folder
-from ltxbench.regression.verdict import Verdict
+from ltxbench.regression.verdict import Answer, Verdict
 from ltxbench.run.records import Outcome
 from ltxbench.run.store import RunFolder, write_case
 from tests.regression.runs import stored_run
@@ -91,6 +91,16 @@ def test_one_case_can_be_accepted(place: Path, baseline: Path) -> None:
     assert "regressed" not in answers["one"]
 
 
+def test_that_a_case_is_gone_can_be_accepted(place: Path, baseline: Path) -> None:
+    def without_two(number: int) -> Path:
+        return stored_run(place / "runs", {"one": 8.3}, run_id=f"20260101T{number}0000Z-aaaa").path
+
+    ended_with(8, without_two(20))
+    add([without_two(20)], accept=True, case=["two"])
+    check(without_two(21))
+    assert folder.load(baseline)[-1].entry.accepts == ("two",)
+
+
 def test_a_failed_case_is_red_and_no_baseline(place: Path, baseline: Path) -> None:
     lost = fail(stored_run(place / "runs", run_id="20260102T000000Z-aaaa"))
     ended_with(8, lost)
@@ -140,8 +150,22 @@ def test_what_was_never_measured_or_kept_is_an_error(place: Path) -> None:
         check(bench(place, 1, 8.3))
     with pytest.raises(UsageError, match="--case says"):
         add([bench(place, 2, 8.3)], case=["one"])
-    with pytest.raises(UsageError, match="no case 'three'"):
+    with pytest.raises(UsageError, match="has a case 'three'"):
         add([bench(place, 2, 8.3)], accept=True, case=["three"])
+
+
+def test_a_check_that_could_not_be_made_leaves_that_in_place_of_an_earlier_verdict(place: Path, baseline: Path) -> None:
+    check(bench(place, 20, 8.3))
+    (next(baseline.rglob("*.json"))).write_text('{"schema_version": 1, "kind"')
+    with pytest.raises(ResultError, match="torn"):
+        check(bench(place, 21, 8.3), summary=place / "s.md", junit=place / "j.xml")
+    stored = Verdict.model_validate_json((place / "verdict.json").read_bytes())
+    assert (stored.exit_code, stored.answer, stored.cases) == (10, Answer.INCONCLUSIVE, ())
+    assert "torn" in stored.notes[0]
+    assert "Not judged" in (place / "s.md").read_text()
+    suite = ElementTree.parse(place / "j.xml").getroot()
+    assert (suite.get("tests"), suite.get("errors"), suite.get("failures")) == ("1", "1", "0")
+    assert suite.find(".//error") is not None
 
 
 def test_the_baseline_is_listed_and_pruned(place: Path, baseline: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -82,6 +82,18 @@ def test_named(ltxbench):
     assert "1 passed" in result.stdout, result.stdout
 
 
+def test_a_matrix_that_comes_with_ltxbench_is_there_in_any_project_unless_it_has_its_own(tmp_path: Path) -> None:
+    body = """
+def test_shipped(ltxbench):
+    run = ltxbench.run("beaver-dam", case="distilled", engine="scripted:script.json")
+    assert len(run.record.matrix.cases) == 8
+"""
+    assert "1 passed" in run_pytest(tmp_path, body).stdout
+    (tmp_path / "matrices").mkdir()
+    (tmp_path / "matrices" / "beaver-dam.yaml").write_text(MATRIX)
+    assert "has no case `distilled`" in run_pytest(tmp_path, body).stdout
+
+
 def test_a_baseline_is_asked_where_it_is_given(tmp_path: Path) -> None:
     body = """
 import pytest

@@ -66,4 +66,4 @@ def test_a_window_that_is_too_short_and_other_numbers_of_runs_are_refused() -> N
     with pytest.raises(ValueError, match="no test"):
         shift(np.zeros((LEAST_RUNS - 1, 2)), np.zeros((1, 2)))
     with pytest.raises(ValueError, match="no test"):
-        shift(np.zeros((10, 2)), np.zeros((4, 2)))
+        shift(np.zeros((10, 2)), np.zeros((6, 2)))

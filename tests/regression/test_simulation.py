@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.regression.machine import Noise
-from tests.regression.simulate_history import broken, rows, simulate
+from tests.regression.machine import MACHINES, Noise
+from tests.regression.simulate_history import broken, rows, simulate, totals
 
 
 def test_a_short_history_keeps_its_promises() -> None:
@@ -14,6 +14,13 @@ def test_a_short_history_keeps_its_promises() -> None:
     planted = [row for row in rows([history]) if not str(row["change"]).startswith("3% slower")]
     assert planted
     assert all(row["within 5"] == row["planted"] for row in planted)
+
+
+def test_a_machine_whose_rounds_are_often_too_slow_is_judged_as_surely() -> None:
+    history = simulate(3, pushes=110, noise=MACHINES["hot"])
+    found = totals([history])
+    assert found["false alarms"] == 0
+    assert found["10% at once"].split("/")[0] == found["10% at once"].split("/")[1]
 
 
 def test_a_promise_that_does_not_hold_is_told() -> None:

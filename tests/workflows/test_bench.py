@@ -110,6 +110,12 @@ def test_a_red_run_stays_out_of_the_baseline_until_a_maintainer_accepts_it(machi
     assert json.loads(machine.git("show", f"baseline:{newest}", cwd=machine.origin))["accepts"] == ["second"]
 
 
+def test_a_job_that_is_run_again_and_has_nothing_to_push_is_green(machine: Machine, second: Result) -> None:
+    for _ in range(2):
+        accepted = machine.run(BENCH, "record", needs=needs(second), inputs={"accept": "second"})
+        assert accepted.result == "success", accepted.text
+
+
 @pytest.mark.slow
 def test_what_was_accepted_is_green_from_then_on(machine: Machine, second: Result) -> None:
     accepted = machine.run(BENCH, "record", needs=needs(second), inputs={"accept": "second"})

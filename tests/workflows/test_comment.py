@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
-from ltxbench.regression.verdict import Answer, CaseVerdict, MetricVerdict, Verdict
+from ltxbench.errors import ResultError
+from ltxbench.regression.verdict import Answer, CaseVerdict, MetricVerdict, Verdict, not_judged
 from tests.workflows.files import BY_NAME, ROOT
 
 REPOSITORY = "owner/ltxbench"
@@ -260,6 +261,16 @@ def test_a_verdict_with_hundreds_of_rows_stays_a_comment(tmp_path: Path, server:
     ((_, _, body),) = sent(server)
     assert len(body) < 65_536
     assert "260 more rows" in body
+
+
+def test_a_check_that_could_not_be_made_is_told_with_its_reason(tmp_path: Path, server: Server) -> None:
+    missing = ResultError("baseline: no such baseline", hint="`ltxbench baseline add RUN` begins one.")
+    done = comment(tmp_path, server, not_judged("out/runs/r", missing))
+    assert done.returncode == 0, done.stderr
+    ((_, _, body),) = sent(server)
+    html = MarkdownIt("commonmark").render(body)
+    assert "<h3>🟡 no check was made: inconclusive</h3>" in html
+    assert "no such baseline" in html
 
 
 def test_every_answer_of_a_verdict_is_known_to_the_comment(tmp_path: Path, server: Server) -> None:
