@@ -9,11 +9,21 @@ from pathlib import Path
 from typing import BinaryIO
 
 
-class NotRegular(OSError):
+class Refused(OSError):
+    """A file that is not read; in words without its name, which the caller puts before them."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(errno.EINVAL, why, str(path))
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
+class NotRegular(Refused):
     """A folder, a pipe, a socket or a device."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(errno.EINVAL, "not a regular file", str(path))
+        super().__init__(path, "not a regular file")
 
 
 def open_regular(path: Path, *, follow: bool = False) -> BinaryIO:
@@ -26,9 +36,9 @@ def open_regular(path: Path, *, follow: bool = False) -> BinaryIO:
 
 
 def read_regular(path: Path, most_bytes: int, *, follow: bool = False) -> bytes:
-    """All of it. Raises OSError, see open_regular, and for a file of more than `most_bytes`."""
+    """All of it. Raises OSError, see open_regular, and Refused for a file of more than `most_bytes`."""
     with open_regular(path, follow=follow) as file:
         data = file.read(most_bytes + 1)
     if len(data) > most_bytes:
-        raise OSError(errno.EFBIG, f"more than {most_bytes:,} bytes", str(path))
+        raise Refused(path, f"more than {most_bytes:,} bytes")
     return data

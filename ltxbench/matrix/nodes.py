@@ -59,9 +59,9 @@ def parse(text: str, path: Path) -> Node:
             problem += f" ({error.context} that starts in line {error.context_mark.line + 1})"
         hint = "Indent with spaces, not tabs." if mark and _starts_with_tab(text, mark.line) else None
         line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
-        # libyaml reads ahead, and since 0.2.6 has a limit of its own.
-        what = TOO_DEEP if "nesting depth" in problem else f"not YAML: {problem}"
-        raise MatrixError(what, path=path, line=line, column=column, hint=hint) from error
+        if "nesting depth" in problem:  # newer libyaml counts while it looks ahead, before there is an event
+            raise MatrixError(TOO_DEEP, path=path, line=line, column=column) from error
+        raise MatrixError(f"not YAML: {problem}", path=path, line=line, column=column, hint=hint) from error
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         # PyYAML in Python lets int() and chr() fail on absurd escapes and version numbers.
         line, column = reader.last
