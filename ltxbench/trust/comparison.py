@@ -16,7 +16,7 @@ from ltxbench.trust.drift import case_drift
 from ltxbench.trust.reasons import Code, Grade, Reason
 from ltxbench.trust.samples import ENERGY, MEMORY, Metric, by_round, time_metrics, unhindered
 from ltxbench.trust.verdict import CaseVerdict, Verdict, run_verdict
-from ltxbench.trust.wording import measured, told
+from ltxbench.trust.wording import measured, signed, told
 
 
 class Result(StrEnum):
@@ -285,7 +285,7 @@ def _excuse(pair: _Pair, metric: Metric, found: Comparison, *, paired: bool) -> 
     if found.answer in (Answer.FASTER, Answer.SLOWER):
         old, new = (median(each) for each in _series(pair, unhindered(metric), paired=paired))
         if old > 0 and (new / old - 1) * (found.ratio - 1) < found.threshold / 2 * abs(found.ratio - 1):
-            return f"{measured(found)}, but {new / old - 1:+.1%} with every step as fast as its round's fastest"
+            return f"{measured(found)}, but {signed(new / old - 1)} with every step as fast as its round's fastest"
     drifts = [case_drift(rounds) for rounds in pair.rounds]
     if paired or metric.stage is not None:
         drifts = [each.within(metric.stage) for each in drifts]
