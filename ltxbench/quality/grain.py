@@ -4,7 +4,7 @@ Judged on the flattest blocks of 16x16. In each, the level of a band of frequenc
 coefficients in the quietest of three directions, over 0.6745: sigma, if they are Gaussian (Donoho and Johnstone,
 Biometrika 81, 1994). Noise fills every coefficient of every direction; texture and edges are sparse and have a
 direction. Their spectrum also falls steeply, where that of noise is even: a share of the next coarser band's energy
-is taken off.
+is taken off, and what is left counts the less, the more relief the block has: there it would not be seen.
 
 Fine grain is looked for at periods of 2 to 4 px. Grain that is two or three pixels wide, as decoders and encoders
 leave it, has nothing there, and is looked for at periods of 5 to 10 px.
@@ -29,6 +29,11 @@ FLATTEST_SHARE = 0.07
 FEWEST_BLOCKS = 20
 MEDIAN_OF_NORMAL = 0.6745
 
+RELIEF = (0.03, 0.1)
+"""Cycles per pixel: what is larger than grain."""
+MASKING = 3.0
+"""Grey levels of relief that hide half of the grain's energy: fur or leaves may leave no place even."""
+
 Mask = npt.NDArray[np.bool_]
 
 
@@ -46,8 +51,8 @@ class Band:
     alarms to the same level."""
 
 
-FINE = Band(grain=(0.25, 0.5), texture=(0.08, 0.18), texture_share=0.05, weight=1.2)
-COARSE = Band(grain=(0.1, 0.2), texture=(0.03, 0.1), texture_share=0.2, weight=0.48)
+FINE = Band(grain=(0.25, 0.5), texture=(0.08, 0.18), texture_share=0.05, weight=1.3)
+COARSE = Band(grain=(0.1, 0.2), texture=(0.03, 0.1), texture_share=0.2, weight=0.58)
 
 
 def sigma(plane: Plane) -> float:
@@ -78,7 +83,8 @@ def _level(moduli: Plane, band: Band) -> float:
     parts = [np.median(moduli[flattest][:, part], axis=1) for part in _directions(*band.grain)]
     level = np.min(parts, axis=0) / MEDIAN_OF_NORMAL
     excess = np.maximum(level**2 - band.texture_share * texture[flattest], 0)
-    return float(np.sqrt(np.median(excess)))
+    relief = np.sum(moduli[flattest][:, _ring(*RELIEF)] ** 2, axis=1) / BLOCK**2
+    return float(np.sqrt(np.median(excess / (1 + relief / MASKING**2))))
 
 
 def _ring(low: float, high: float) -> Mask:

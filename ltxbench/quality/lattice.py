@@ -10,6 +10,8 @@ measured separately in the tiles of every frame agree in phase:
 3. Each candidate is demodulated per tile. `coherence` is |mean| / mean of moduli of the tiles' amplitudes, each cut at
    twice their median, so that a few tiles cannot carry it.
 
+A pair of candidates of one period and like strength, turned by 90 or 60 degrees, is judged less strictly.
+
 The coherence is the mean resultant length of directional statistics (Mardia and Jupp, Directional Statistics, 2000).
 Compression leaves no lattice of this kind: steps at the borders of its blocks have no common sign.
 """
@@ -19,6 +21,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +30,8 @@ from scipy import fft, ndimage
 from ltxbench.quality.luma import Plane
 
 Complex = npt.NDArray[np.complex64]
+Bin = tuple[int, int]
+"""Row and column of the half spectrum."""
 
 HIGH_PASS_PX = 6.0
 ACTIVITY_PX = 12.0
@@ -40,6 +45,8 @@ FEWEST_TILES = 8
 CANDIDATES = 48
 NEIGHBOURHOOD = 16
 """Bins."""
+AXIS = 3
+"""Bins beside an axis that the edges of a building reach: they are never quite upright, and the window widens them."""
 FEWEST_PERIODS = 3.0
 """In a tile. Patterns of longer periods are found by their harmonics."""
 LEAST_PROMINENCE = 5.0
@@ -50,6 +57,13 @@ LEAST_COHERENCE = 0.7
 MANY_PERIODS = 5.0
 LEAST_COHERENCE_LONG = 0.9
 """Below MANY_PERIODS in a tile: rows of windows and of plants hold their phase for so long."""
+TURNS = (90.0, 60.0, 120.0)
+"""Degrees between the waves of one lattice, square or hexagonal."""
+PAIR_PROMINENCE, PARTNER_PROMINENCE = 4.0, 3.0
+"""Of two waves of one period, turned against each other: the geometric mean, and the partner's. They need not stand as
+high, nor agree in phase for as long, as a single one: a scene has such pairs by chance only."""
+PAIR_EVENNESS = 0.5
+"""The lesser amplitude over the other."""
 SUBBINS = (-0.5, -0.25, 0.0, 0.25, 0.5)
 
 
@@ -84,13 +98,20 @@ def peaks(planes: Plane) -> list[Peak]:
     spectrum = fft.rfft2(signals.sum(axis=0), workers=1)
     magnitude = np.abs(spectrum).astype(np.float32)
     prominence = magnitude / (_surroundings(magnitude) + 1e-12)
-    rows, columns = _candidates(magnitude, prominence, height, width)
-    found = [
-        _peak(tile_sums, tile_weights, row, column, float(prominence[row, column]), height, width)
+    candidates = _candidates(magnitude, prominence, height, width)
+    pairs = _pairs(candidates, prominence, height, width)
+    bins = list(dict.fromkeys([*candidates, *itertools.chain.from_iterable(pairs)]))
+    rows, columns = [row for row, _ in bins], [column for _, column in bins]
+    found = {
+        (row, column): _peak(tile_sums, tile_weights, row, column, float(prominence[row, column]), height, width)
         for row, column, tile_sums in zip(rows, columns, _demodulated(signals, rows, columns), strict=True)
-    ]
+    }
     tile_px = _tile_px(height, width)
-    return sorted((peak for peak in found if _counts(peak, tile_px)), key=lambda peak: -peak.rms)
+    counted = {place for place in candidates if _counts(found[place], tile_px)}
+    counted.update(
+        itertools.chain.from_iterable(pair for pair in pairs if _counts_as_pair(*(found[one] for one in pair)))
+    )
+    return [found[place] for place in _apart(sorted(counted, key=lambda place: -found[place].rms), height)]
 
 
 def rms(found: list[Peak]) -> float:
@@ -106,6 +127,48 @@ def _counts(peak: Peak, tile_px: float) -> bool:
     least = LEAST_COHERENCE if tile_px / peak.period_px >= MANY_PERIODS else LEAST_COHERENCE_LONG
     sure = peak.coherence >= max(least, SURE_COHERENCE)
     return peak.coherence >= least and peak.prominence >= (SURE_PROMINENCE if sure else LEAST_PROMINENCE)
+
+
+def _counts_as_pair(one: Peak, other: Peak) -> bool:
+    return (
+        math.sqrt(one.prominence * other.prominence) >= PAIR_PROMINENCE
+        and (one.coherence + other.coherence) / 2 >= LEAST_COHERENCE
+        and min(one.amplitude, other.amplitude) >= PAIR_EVENNESS * max(one.amplitude, other.amplitude)
+    )
+
+
+def _apart(places: list[Bin], height: int) -> list[Bin]:
+    """Without those beside an earlier one: the same wave."""
+    kept: list[Bin] = []
+    for row, column in places:
+        if all(abs(column - x) > 1 or (row - y + 1) % height > 2 for y, x in kept):
+            kept.append((row, column))
+    return kept
+
+
+def _pairs(candidates: list[Bin], prominence: Plane, height: int, width: int) -> list[tuple[Bin, Bin]]:
+    """Candidates with the most prominent bin at their frequency turned by TURNS, where that stands out at all."""
+    found: list[tuple[Bin, Bin]] = []
+    for row, column in candidates:
+        down, across = (row if row <= height // 2 else row - height) / height, column / width
+        for degrees in TURNS:
+            sine, cosine = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))
+            turned = (cosine * down - sine * across, sine * down + cosine * across)
+            if max(map(abs, turned)) > 0.5:
+                continue
+            partner = _highest(prominence, turned, height, width)
+            if partner != (row, column) and prominence[partner] >= PARTNER_PROMINENCE:
+                found.append(((row, column), partner))
+    return found
+
+
+def _highest(prominence: Plane, frequency: tuple[float, float], height: int, width: int) -> Bin:
+    """The most prominent bin around a frequency (down, across), or around its conjugate where that is stored."""
+    down, across = frequency if frequency[1] >= 0 else (-frequency[0], -frequency[1])
+    row, column = round(down * height), round(across * width)
+    around = [((row + y) % height, column + x) for y in (-1, 0, 1) for x in (-1, 0, 1) if 0 <= column + x <= width // 2]
+    row, column = max(around, key=lambda place: prominence[place])
+    return (min(row, height - row), 0) if column == 0 else (row, column)
 
 
 def _weighted_residuals(planes: Plane) -> tuple[Plane, Plane]:
@@ -131,28 +194,35 @@ def _tiles(values: Plane) -> npt.NDArray[np.float64]:
 
 
 def _surroundings(magnitude: Plane) -> Plane:
-    """The median of each bin's surroundings; along the axes, where edges gather, of its neighbours on the axis."""
+    """The median of each bin's surroundings; near the axes, where edges gather, of its neighbours in line if higher."""
     shifted = np.fft.fftshift(magnitude, axes=0)
     rows, columns = shifted.shape
     padded = np.pad(shifted, ((0, -rows % NEIGHBOURHOOD), (0, -columns % NEIGHBOURHOOD)), mode="reflect")
     cells = padded.reshape(padded.shape[0] // NEIGHBOURHOOD, NEIGHBOURHOOD, -1, NEIGHBOURHOOD)
     medians = np.median(cells, axis=(1, 3))
     level = medians.repeat(NEIGHBOURHOOD, axis=0).repeat(NEIGHBOURHOOD, axis=1)[:rows, :columns].copy()
-    level[rows // 2] = ndimage.median_filter(shifted[rows // 2], 2 * NEIGHBOURHOOD + 1, mode="reflect")
-    level[:, 0] = ndimage.median_filter(shifted[:, 0], 2 * NEIGHBOURHOOD + 1, mode="wrap")
+    for row in range(rows // 2 - AXIS, rows // 2 + AXIS + 1):
+        level[row] = _in_line(shifted[row], level[row], "reflect")
+    for column in range(AXIS + 1):
+        level[:, column] = _in_line(shifted[:, column], level[:, column], "wrap")
     surroundings: Plane = np.fft.ifftshift(level, axes=0)
     return surroundings
 
 
-def _candidates(magnitude: Plane, prominence: Plane, height: int, width: int) -> tuple[list[int], list[int]]:
-    """Rows and columns of the most prominent local maxima."""
+def _in_line(line: Plane, level: Plane, mode: Literal["reflect", "wrap"]) -> Plane:
+    median: Plane = np.maximum(level, ndimage.median_filter(line, 2 * NEIGHBOURHOOD + 1, mode=mode))
+    return median
+
+
+def _candidates(magnitude: Plane, prominence: Plane, height: int, width: int) -> list[Bin]:
+    """The most prominent local maxima."""
     frequency = np.hypot(fft.fftfreq(height)[:, None], fft.rfftfreq(width)[None])
     maximal = magnitude >= ndimage.maximum_filter(magnitude, 3, mode="wrap")
     eligible = np.where(maximal & (frequency * _tile_px(height, width) >= FEWEST_PERIODS), prominence, 0).ravel()
     eligible.reshape(prominence.shape)[height // 2 + 1 :, 0] = 0  # there a bin and its conjugate are both stored
     order = np.argpartition(eligible, -CANDIDATES)[-CANDIDATES:]
     rows, columns = np.unravel_index(order[eligible[order] > 0], prominence.shape)
-    return rows.tolist(), columns.tolist()
+    return list(zip(rows.tolist(), columns.tolist(), strict=True))
 
 
 def _demodulated(signals: Plane, rows: list[int], columns: list[int]) -> npt.NDArray[np.complex128]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ltxbench.frozen import Frozen
 
 SCHEMA_VERSION = 1
-METRICS_VERSION = 1
+METRICS_VERSION = 2
 """Grows whenever a figure would come out differently for the same frames; what is stored is then measured again."""
 
 

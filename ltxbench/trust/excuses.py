@@ -11,7 +11,7 @@ from ltxbench.statistics.compare import ALPHA, Answer, Comparison
 from ltxbench.statistics.interval import ratio_of_pairs, ratio_of_samples
 from ltxbench.trust.drift import case_drift
 from ltxbench.trust.samples import Metric, as_first, series, unhindered
-from ltxbench.trust.wording import measured
+from ltxbench.trust.wording import measured, signed
 
 Rounds = tuple[CaseRecord, ...]
 Sides = tuple[Rounds, Rounds]
@@ -31,7 +31,7 @@ def excuse(names: tuple[str, str], rounds: Sides, metric: Metric, found: Compari
         change = found.ratio - 1
         for words, ratio in _elsewhere(rounds, metric, paired=paired):
             if (ratio - 1) * change < found.threshold * abs(change):
-                return f"{measured(found)}, but {ratio - 1:+.1%} {words}"
+                return f"{measured(found)}, but {signed(ratio - 1)} {words}"
     drifts = [case_drift(side) for side in rounds]
     if paired or metric.stage is not None:
         drifts = [each.within(metric.stage) for each in drifts]

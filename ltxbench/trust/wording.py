@@ -25,7 +25,12 @@ def measured(found: Comparison) -> str:
     if found.ratio is None:
         return "no ratio"
     evidence = _evidence(found)
-    return f"{found.ratio - 1:+.1%} measured" + (f" ({evidence})" if evidence else "")
+    return f"{signed(found.ratio - 1)} measured" + (f" ({evidence})" if evidence else "")
+
+
+def signed(change: float) -> str:
+    """`−5.2%`, with the sign that pages write."""
+    return f"{change:+.1%}".replace("-", "−")
 
 
 def _evidence(found: Comparison) -> str:

@@ -59,6 +59,14 @@ def darkened(frame: Frames) -> Frames:
     return to_uint8(frame * 0.25)
 
 
+def in_part(change: Callable[[Frames, float, float], Frames], frame: Frames, share: tuple[float, float]) -> Frames:
+    """A pattern of 4 grey levels and 8 px in the upper left part."""
+    height, width = (round(length * part) for length, part in zip(frame.shape, share, strict=False))
+    partly = frame.copy()
+    partly[:height, :width] = change(frame, 4, 8)[:height, :width]
+    return partly
+
+
 def filmed(frames: Callable[[Frames], Frames], crf: int = 20) -> Change:
     """A pan over the photograph, changed frame by frame and compressed."""
 
@@ -90,6 +98,7 @@ CLEAN: dict[str, Change] = {
 }
 GRAIN: dict[str, Change] = {
     **{f"grain {sigma}": lambda frame, sigma=sigma: with_grain(frame, sigma) for sigma in (1, 2, 3, 4, 6)},
+    "grain 4 that grows with the light": lambda frame: with_grain(frame, 4, shot=True),
     "grain 6 in a quarter of the light": lambda frame: with_grain(darkened(frame), 6),
     "grain 4, letterbox": lambda frame: letterboxed(with_grain(frame, 4)),
     **{
@@ -100,28 +109,34 @@ GRAIN: dict[str, Change] = {
 LATTICE: dict[str, Change] = {
     **{
         f"waves {amplitude}, period {period}": lambda frame, a=amplitude, p=period: with_lattice(frame, a, p)
-        for period in (2, 4, 5.3, 8, 16, 32)
-        for amplitude in (1, 2, 4, 6)
+        for period in (2, 4, 8, 16, 32)
+        for amplitude in (1, 2, 4)
+    },
+    **{
+        f"{name} 4, period {period}": lambda frame, p=period, t=turns: with_lattice(frame, 4, p, turns=t)
+        for name, turns in {"diagonal waves": (45.0, 135.0), "hexagonal waves": (10.0, 70.0, 130.0)}.items()
+        for period in (4, 8, 16)
+    },
+    **{
+        f"waves 4, period 8, in {name} of the frame": lambda frame, s=share: in_part(with_lattice, frame, s)
+        for name, share in {"half": (1.0, 0.5), "a quarter": (0.5, 0.5)}.items()
     },
     **{
         f"lines {amplitude}, period {period}": lambda frame, a=amplitude, p=period: with_lines(frame, a, p)
         for period in (4, 8, 16, 32)
-        for amplitude in (2, 4, 6)
+        for amplitude in (2, 4)
     },
     **{
         f"mesh {amplitude}, period {period}": lambda frame, a=amplitude, p=period: with_mesh(frame, a, p)
         for period in (4, 8)
-        for amplitude in (2, 4, 6)
+        for amplitude in (2, 4)
     },
-    **{
-        f"mesh {amplitude}, period 8, H.264 crf 20": filmed(lambda frame, a=amplitude: with_mesh(frame, a, 8))
-        for amplitude in (4, 6)
-    },
+    "mesh 4, period 8, H.264 crf 20": filmed(lambda frame: with_mesh(frame, 4, 8)),
     **{
         f"waves {amplitude}, period {period}, H.264 crf 20": filmed(
             lambda frame, a=amplitude, p=period: with_lattice(frame, a, p)
         )
-        for period in (4, 8, 16)
+        for period in (4, 8)
         for amplitude in (2, 4)
     },
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import skimage
-from PIL import Image
+from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from ltxbench.quality.frames import read
@@ -49,21 +49,59 @@ def to_uint8(values: np.ndarray) -> Frames:
     return np.clip(np.round(values), 0, 255).astype(np.uint8)
 
 
-def with_grain(frame: Frames, sigma: float, seed: int = 0, blur_px: float = 0.0) -> Frames:
-    """Gaussian noise of `sigma` grey levels in every channel on its own, or blurred and of one brightness."""
+def with_grain(frame: Frames, sigma: float, seed: int = 0, blur_px: float = 0.0, *, shot: bool = False) -> Frames:
+    """Gaussian noise of `sigma` grey levels in every channel on its own, or blurred and of one brightness.
+
+    That of `shot` has its sigma at half the light and grows with the light's root.
+    """
     rng = np.random.default_rng(seed)
     if not blur_px:
-        return to_uint8(frame + rng.normal(0, sigma, frame.shape))
+        scale = np.sqrt(frame / 128) if shot else 1.0
+        return to_uint8(frame + scale * rng.normal(0, sigma, frame.shape))
     noise = ndimage.gaussian_filter(rng.normal(size=frame.shape[:2]), blur_px)
     return to_uint8(frame + (noise * sigma / noise.std())[..., None])
 
 
-def with_lattice(frame: Frames, amplitude: float, period_px: float, phase: float = 1.0) -> Frames:
-    """A grid of waves along x and y; `amplitude` grey levels from the mean to the highest crest."""
+def with_lattice(
+    frame: Frames, amplitude: float, period_px: float, phase: float = 1.0, *, turns: tuple[float, ...] = (0.0, 90.0)
+) -> Frames:
+    """A grid of waves along x and y, or along `turns` in degrees; `amplitude` grey levels where all crests meet."""
     y, x = np.mgrid[: frame.shape[0], : frame.shape[1]]
     turn = 2 * np.pi / period_px
-    pattern = amplitude / 2 * (np.cos(turn * x + phase) + np.cos(turn * y + phase / 2))
-    return to_uint8(frame + pattern[..., None])
+    waves = [
+        np.cos(turn * (x * np.cos(angle) + y * np.sin(angle)) + phase / number)
+        for number, angle in enumerate(np.radians(turns), start=1)
+    ]
+    return to_uint8(frame + amplitude * np.mean(waves, axis=0)[..., None])
+
+
+def fur(width: int = 768, height: int = 512, seed: int = 3) -> Frames:
+    """Drawn, and over the whole frame: hairs of every brightness, combed in ways that turn slowly."""
+    rng = np.random.default_rng(seed)
+    drawn = Image.new("L", (2 * width, 2 * height), 110)
+    pen = ImageDraw.Draw(drawn)
+    ways = ndimage.zoom(rng.normal(1.0, 0.5, (5, 7)), (height / 5, width / 7), order=3)
+    for x, y, length, jitter, grey in zip(
+        rng.uniform(0, 2 * width, 25000),
+        rng.uniform(0, 2 * height, 25000),
+        rng.uniform(15, 45, 25000),
+        rng.normal(0, 0.12, 25000),
+        rng.normal(110, 45, 25000),
+        strict=True,
+    ):
+        angle = ways[min(int(y / 2), height - 1), min(int(x / 2), width - 1)] + jitter
+        end = (x + length * np.cos(angle), y + length * np.sin(angle))
+        pen.line((x, y, *end), fill=int(np.clip(grey, 0, 255)), width=3)
+    return np.asarray(drawn.resize((width, height), Image.Resampling.LANCZOS).convert("RGB"), np.uint8)
+
+
+def rough(slope: float, contrast: float, width: int = 768, height: int = 512, seed: int = 3) -> Frames:
+    """Leaves and water as their spectrum has it: amplitudes that fall with frequency**slope, and chance phases."""
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
+    frequency[0, 0] = np.inf
+    noise = np.random.default_rng(seed).normal(size=(height, width))
+    plane = np.fft.irfft2(np.fft.rfft2(noise) * frequency**-slope, s=(height, width))
+    return to_uint8(np.repeat((128 + contrast * plane / plane.std())[..., None], 3, axis=-1))
 
 
 def with_mesh(frame: Frames, amplitude: float, period_px: float, seed: int = 0, cell_px: int = 32) -> Frames:

@@ -14,9 +14,11 @@ from ltxbench.quality.artifacts import artifacts
 from ltxbench.quality.luma import Frames, luma, without_bars
 from tests.quality.pictures import (
     PHOTOGRAPHS,
+    fur,
     jpeg,
     pan,
     photograph,
+    rough,
     through_h264,
     to_uint8,
     with_grain,
@@ -48,6 +50,40 @@ def test_a_faint_lattice_ranks_above_every_clean_photograph(name: str, period_px
     assert score(with_lattice(photograph(name, 512), 4, period_px)) > max(clean_scores().values())
 
 
+@pytest.mark.parametrize(
+    "turns", [(0.0, 90.0), (45.0, 135.0), (10.0, 70.0, 130.0)], ids=["square", "diagonal", "hexagonal"]
+)
+def test_a_lattice_is_found_whichever_way_it_lies(turns: tuple[float, ...]) -> None:
+    lattices = [score(with_lattice(photograph(name, 512), 4, 8, turns=turns)) for name in EVEN]
+    assert min(lattices) > max(clean_scores().values())
+
+
+def test_two_waves_of_one_period_need_not_stand_as_high_as_one() -> None:
+    """In fur, at a period of which a tile holds fewer than five."""
+    frame = photograph("chelsea.png")
+    both = artifacts(with_lattice(frame, 4, 20)[None])
+    one = artifacts(with_lattice(frame, 2, 20, turns=(0.0,))[None])
+    assert both.lattice_rms == pytest.approx(2, rel=0.3)
+    assert one.lattice_rms < 0.4
+
+
+def test_a_wave_of_a_pair_counts_once() -> None:
+    noise = np.random.default_rng(0).normal(128, 3, (511, 701, 1)).repeat(3, axis=-1)
+    plane = luma(with_lattice(to_uint8(noise), 8, 8))
+    assert lattice.rms(lattice.peaks(plane[None])) == pytest.approx(4, rel=0.1)
+
+
+def test_edges_that_are_not_quite_level_are_no_lattice() -> None:
+    """Those that tilt by a few pixels lie bins beside an axis of the transform, and there they gather."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:512, :768]
+    facade = 128 + rng.normal(0, 1, (512, 768))
+    for start in rng.uniform(0, 512, 100):
+        facade += rng.normal(0, 12) * np.clip(y + 6 * x / 768 - start, 0, 1)
+    plane = np.clip(facade, 0, 255).astype(np.float32)
+    assert lattice.rms(lattice.peaks(plane[None])) < 0.4
+
+
 @pytest.mark.parametrize("name", TEXTURES)
 def test_a_lattice_is_found_under_dense_texture_too(name: str) -> None:
     assert score(with_lattice(photograph(name, 512), 6, 4)) > max(clean_scores().values())
@@ -72,6 +108,11 @@ def test_coarse_grain_ranks_above_every_clean_photograph(name: str) -> None:
 @pytest.mark.parametrize("period_px", [4, 8])
 def test_a_mesh_that_changes_from_cell_to_cell_ranks_above_every_clean_photograph(name: str, period_px: float) -> None:
     assert score(with_mesh(photograph(name, 768), 4, period_px)) > max(clean_scores().values())
+
+
+@pytest.mark.parametrize("texture", [fur(), rough(1.2, 20), rough(1.5, 45)], ids=["fur", "leaves", "water"])
+def test_texture_that_leaves_no_place_even_is_no_grain(texture: Frames) -> None:
+    assert score(texture) < min(1, score(with_grain(photograph("coffee.png", 512), 3)))
 
 
 @pytest.mark.parametrize("sigma", [3, 6])

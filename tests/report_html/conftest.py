@@ -40,6 +40,7 @@ def browser() -> Iterator[Browser]:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("LD_PRELOAD", raising=False)  # the BLAS for MLX, under which Node starts no thread
         with api.sync_playwright() as playwright:
+            api.expect.set_options(timeout=WAIT_MS)
             running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
             yield running
             running.close()
