@@ -9,6 +9,7 @@ BASELINE ?= baseline
 SEED    ?= 1
 COUNT   ?= 100000
 HISTORIES ?= 20
+OTHERS  ?= 3
 MICROBENCH ?= .benchmarks/microbench.json
 
 VENV    ?= .venv
@@ -36,7 +37,7 @@ help:
 	@echo "make microbench [MICROBENCH=FILE.json]          time the parts, at full size where there is an accelerator"
 	@echo "make soak                                       the long tests: many cases in one run, faults, whole workflows"
 	@echo "make fuzz [COUNT=100000] [SEED=1]               hostile matrices, headers and journals"
-	@echo "make simulate [HISTORIES=20]                    false alarms and power of comparison and gate, in 8 minutes"
+	@echo "make simulate [HISTORIES=20] [OTHERS=3]         false alarms and power of comparison and gate, in 10 minutes"
 	@echo "make fixtures                                   regenerate the stored reference tensors"
 	@echo "make lint, make format                          ruff and mypy"
 
@@ -98,6 +99,7 @@ fuzz: $(VENV)/.installed-dev
 simulate: $(VENV)/.installed
 	$(BIN)/ltxbench simulate $(ARGS)
 	$(BIN)/python -m tests.regression.simulate_history --histories $(HISTORIES)
+	$(BIN)/python -m tests.regression.simulate_history --machine all --histories $(OTHERS) --seed 900
 
 fixtures: $(PARITY)/.installed
 	$(PARITY)/bin/python -m tests.parity.fixtures

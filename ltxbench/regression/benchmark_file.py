@@ -21,6 +21,8 @@ MOST_SAMPLES = 200
 """Kept of a benchmark's rounds, which may be millions: evenly spaced quantiles, which have the same median."""
 MATRIX = "pytest-benchmark"
 TIME = "time_s"
+UNVERSIONED = "unversioned"
+"""The commit of a folder outside a repository."""
 
 
 def is_benchmark_file(path: Path) -> bool:
@@ -55,7 +57,7 @@ def take_file(path: Path, *, name: str = MATRIX) -> Entry:
         created_utc=created,
         matrix=name,
         machine=MachineEntry(chip=conditions["chip"] or "unknown", memory_bytes=None, os=conditions["os"] or "unknown"),
-        commit=_text(commit.get("id")),
+        commit=identity if (identity := _text(commit.get("id"))) != UNVERSIONED else None,
         source_sha256=sha256,
         selected=tuple(names),
         cases=tuple(cases),

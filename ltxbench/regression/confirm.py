@@ -37,9 +37,10 @@ def confirmed(suspicion: Finding, ratio: float, p: float) -> bool:
     )
 
 
-def beyond_doubt(suspicion: Finding) -> bool:
-    """Whether it counts without a rerun."""
-    return suspicion.p_adjusted <= OVERWHELMING and abs(suspicion.log) > log(1 + 2 * suspicion.threshold)
+def beyond_doubt(suspicion: Finding, own: Finding) -> bool:
+    """Whether it counts without a rerun. `own` is this run by itself: earlier ones are no fault of its."""
+    size = min(abs(suspicion.log), own.log * float(np.sign(suspicion.log)))
+    return suspicion.p_adjusted <= OVERWHELMING and size > log(1 + 2 * suspicion.threshold)
 
 
 def confirm(reruns: Sequence[Group], suspicion: Finding, case: str, controls: Sequence[str]) -> tuple[float, float]:

@@ -30,7 +30,7 @@ def times(material: Material, again: Again | None) -> tuple[dict[tuple[str, str]
             else:
                 said = said.model_copy(update={"old": case.levels[metric] / judged[key].alone[0].ratio})
                 if key in suspected:
-                    said = _suspected(said, suspected[key], case.name, material, reruns)
+                    said = _suspected(said, judged[key], case.name, material, reruns)
                 else:
                     said = _tested(said, judged[key])
             found[key] = said
@@ -89,7 +89,9 @@ def _tested(said: MetricVerdict, judged: Judged) -> MetricVerdict:
     )
 
 
-def _suspected(said: MetricVerdict, suspicion: Finding, name: str, material: Material, reruns: Reruns) -> MetricVerdict:
+def _suspected(said: MetricVerdict, judged: Judged, name: str, material: Material, reruns: Reruns) -> MetricVerdict:
+    suspicion = judged.suspicion
+    assert suspicion is not None
     low, high = suspicion.interval
     said = said.model_copy(
         update={
@@ -109,7 +111,7 @@ def _suspected(said: MetricVerdict, suspicion: Finding, name: str, material: Mat
         return _answered(said, Answer.INCONCLUSIVE, text)
     if reruns.entries:
         return _repeated(said, suspicion, name, material, reruns, text, changed)
-    if beyond_doubt(suspicion):
+    if beyond_doubt(suspicion, judged.alone[0]):
         return _answered(said, changed, f"{text}; beyond doubt without a rerun")
     return _answered(said, Answer.INCONCLUSIVE, f"{text}; rerun it to know (--rerun)")
 

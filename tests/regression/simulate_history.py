@@ -45,15 +45,14 @@ class Plant:
 
     @property
     def label(self) -> str:
-        where = "every case" if len(self.cases) == len(CASES) else f"{len(self.cases)} cases"
-        what = {
-            "time": f"{self.size:.0%} slower",
-            "memory": f"{self.size:.0%} more memory",
-            "pictures": "other pictures",
-            "failed": "a round fails",
+        where = {1: "one case", len(CASES): "every case"}.get(len(self.cases), f"{len(self.cases)} cases")
+        return {
+            "time": f"{self.size:.0%} slower, {where}",
+            "memory": f"{self.size:.0%} more memory, {where}",
+            "pictures": f"other pictures, {where}",
+            "failed": f"a round fails, {where}",
             "gone": "a case is gone",
         }[self.kind]
-        return what + (f", {where}" if len(self.cases) > 1 else ", one case")
 
     def done_to(self, run: Entry) -> Entry:
         """What is no property of the code's figures."""

@@ -78,6 +78,12 @@ def test_its_fields_decide_what_may_be_compared(tmp_path: Path) -> None:
     assert check(old, newer).answer is Answer.NOT_COMPARABLE
 
 
+def test_a_suite_outside_a_repository_has_no_commit(tmp_path: Path) -> None:
+    stored = document(commit_info={"id": "unversioned", "dirty": False})
+    assert take_file(written(tmp_path / "b.json", stored)).commit is None
+    assert take_file(written(tmp_path / "c.json", document())).commit == "f" * 40
+
+
 def test_rounds_by_the_million_are_thinned_and_keep_their_median(tmp_path: Path) -> None:
     data = [0.01 + 1e-7 * index for index in range(100_000)]
     stored = document(benchmarks=[{"name": "x", "stats": {"median": 0.0, "data": data}}])

@@ -79,6 +79,13 @@ def test_overwhelming_evidence_needs_no_rerun() -> None:
     assert "beyond doubt" in metric(found, "one").sentence
 
 
+def test_slow_runs_before_it_do_not_make_a_run_red_without_a_rerun() -> None:
+    """Two disturbed runs that passed as inconclusive would keep every later one out of the baseline."""
+    slow = [entry(400 + number, [case(name, 120.0) for name in NAMES]) for number in range(2)]
+    assert check([*window(30), *slow], now()).exit_code == 0
+    assert check([*window(30), *slow], now(dict.fromkeys(NAMES, 120.0))).exit_code == 8
+
+
 def test_a_rerun_that_does_not_finish_is_a_regression() -> None:
     def again(names: Sequence[str], controls: Sequence[str]) -> Entry:
         return entry(900, [case(name, outcomes=("failed",), samples={}) for name in names])

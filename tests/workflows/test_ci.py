@@ -110,6 +110,7 @@ def test_simulate_covers_the_comparison_and_the_gate() -> None:
     done = subprocess.run(["make", "-n", "simulate"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert "ltxbench simulate" in done
     assert "-m tests.regression.simulate_history --histories 20" in done
+    assert "-m tests.regression.simulate_history --machine all --histories 3" in done
 
 
 @pytest.mark.slow
@@ -128,7 +129,10 @@ def test_every_committed_page_and_document_is_fresh(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("target", "environment"),
-    [("fuzz", {"COUNT": "200"}), ("simulate", {"ARGS": "--only aa-runs --scale 0.02", "HISTORIES": "1"})],
+    [
+        ("fuzz", {"COUNT": "200"}),
+        ("simulate", {"ARGS": "--only aa-runs --scale 0.02", "HISTORIES": "1", "OTHERS": "1"}),
+    ],
 )
 def test_the_long_jobs_run(tmp_path: Path, target: str, environment: dict[str, str]) -> None:
     machine = Machine(tmp_path / "machine", environment=environment)
