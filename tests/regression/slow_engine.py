@@ -22,6 +22,9 @@ PACE_S = 0.15
 
 
 class SlowEngine(MlxEngine):
+    def matmul_rate(self, budget_s: float, /) -> None:
+        """What the processor can do at the moment says nothing of the pace."""
+
     def generate(self, job: GenerateJob, recorder: Recorder) -> Generated:
         name, _, share = os.environ.get(VARIABLE, "").partition("=")
         slower = float(share) if name == job.case.name else 0.0
