@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 
-from ltxbench.matrix import Case, argument, reproduce_command
+from ltxbench.matrix import Case, reproduce_command
 from ltxbench.report import format as fmt
 from ltxbench.report.arithmetic import arithmetic, arithmetic_definitions
 from ltxbench.report.badges import Badges, Finding
@@ -39,11 +38,11 @@ from ltxbench.report.quality import comparison_definitions, comparisons, quality
 from ltxbench.report.quality import findings as found_in
 from ltxbench.report.questions import questions, unasked
 from ltxbench.report.recommend import recommendation
+from ltxbench.report.reproduction import commands, provenance, weights_arguments
 from ltxbench.report.results import Results
 from ltxbench.report.tables import WARNED, anchor, performance, performance_definitions, resolution
 from ltxbench.report.trust import folded_case, trust
 from ltxbench.run.records import CaseRecord, Machine, RunRecord
-from ltxbench.weights.files import FROM_DISK
 
 SHARED_BY_DEFAULT = {name: field.default for name, field in Case.model_fields.items() if not field.is_required()}
 RANDOM_NOTE = "Random weights: measured times and memory, meaningless pictures."
@@ -109,8 +108,8 @@ def build(
             _detail(results, record, badges, twins.get(record.case.name), shared, media.get(record.case.name, Media()))
             for record in results.records
         ),
-        commands=_commands(run, folder or run.matrix.name),
-        provenance=_provenance(run),
+        commands=commands(run, folder or run.matrix.name),
+        provenance=provenance(run),
     )
 
 
@@ -238,7 +237,7 @@ def _detail(
         summary=case.summary,
         warning=case.warning,
         failure=_failure(record),
-        command=reproduce_command(run.matrix, case, *_weights(run)),
+        command=reproduce_command(run.matrix, case, *weights_arguments(run)),
         media=media,
         alt=f"Frame of {case.title}",
         caption=_caption(record),
@@ -314,51 +313,3 @@ def _caption(record: CaseRecord) -> str:
         return ""
     frames = fmt.plural(video.frames, "frame")
     return f"{video.width}x{video.height}, {frames} at {video.fps} fps, {fmt.size(video.size_bytes)}"
-
-
-def _commands(run: RunRecord, folder: str) -> str:
-    """How the page came about. One in a folder of another name than its matrix's is made from the run's own."""
-    name = shlex.quote(folder)
-    report = ("# this page alone, from the stored results", f"make report MATRIX={name}")
-    if run.imported is not None:
-        return "\n".join(report)
-    bench = f"make bench MATRIX={shlex.quote(argument(run.matrix))}"
-    weights, *options = _weights(run)
-    if weights != "tiny":
-        bench += f" WEIGHTS={shlex.quote(weights)}"
-    lines = ["# everything: run the cases, then write this page"]
-    if folder != run.matrix.name:
-        options.append("--no-report")
-        show = f"ltxbench report {shlex.quote(run.matrix.name)} --run latest --as {name}"
-        lines += [f"{bench} ARGS={shlex.quote(shlex.join(options))}", show]
-    else:
-        lines.append(bench + (f" ARGS={shlex.quote(shlex.join(options))}" if options else ""))
-    return "\n".join((*lines, "", *report))
-
-
-def _weights(run: RunRecord) -> tuple[str, ...]:
-    """What `--weights` was, and the options that went with it."""
-    kind = run.weights.kind
-    return (kind.removesuffix(FROM_DISK), "--from-disk") if kind.endswith(FROM_DISK) else (kind,)
-
-
-def _provenance(run: RunRecord) -> tuple[Definition, ...]:
-    machine = run.machine
-    commit = machine.git_commit or fmt.MISSING
-    if machine.git_dirty:
-        commit += " with local changes"
-    weights = run.weights.kind + (f", digest {run.weights.digest}" if run.weights.digest else "")
-    rows = [
-        Definition("Run", run.id),
-        Definition("Started (UTC)", run.created_utc),
-        Definition("ltxbench", f"{run.ltxbench_version}, commit {commit}"),
-        Definition("Matrix", f"{run.matrix.source}, sha256 {run.matrix.source_sha256}"),
-        Definition("Weights", weights),
-        Definition("Command", shlex.join(run.command)),
-        Definition("Packages", ", ".join(f"{name} {version}" for name, version in sorted(machine.packages.items()))),
-    ]
-    if run.conditioning_sha256:
-        rows.append(Definition("Encoded text, sha256", run.conditioning_sha256))
-    if machine.environment:
-        rows.append(Definition("Environment", " ".join(f"{k}={v}" for k, v in sorted(machine.environment.items()))))
-    return tuple(rows)

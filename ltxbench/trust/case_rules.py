@@ -123,7 +123,7 @@ def disagreeing(case: Rounds) -> Iterator[Reason]:
     )
     low, high = next_sample(finite(stepped), CHANCE)
     if low <= check_s <= high or len(stepped) < ENOUGH:
-        yield warning(Code.DISAGREES, f"{sentence}; noise can explain it", "Measure more rounds.")
+        yield warning(Code.UNCONFIRMED, f"{sentence}; noise can explain it", "Measure more rounds.")
     else:
         yield failure(Code.DISAGREES, sentence, "Ask for fewer samples, or report this: timing must not cost time.")
 

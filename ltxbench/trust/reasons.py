@@ -20,6 +20,7 @@ class Code(StrEnum):
     LOW_POWER = "low-power mode"
     STARVED = "memory sampler starved"
     DISAGREES = "stepped and unstepped totals disagree"
+    UNCONFIRMED = "cost of timing unclear"
     DRIFTING = "drifting"
     UNSTEADY = "unsteady"
     SINGLE_SAMPLE = "single sample"

@@ -12,7 +12,7 @@ from ltxbench.report.build import build
 from ltxbench.report.page import Media, Still
 from ltxbench.report.render import render
 from ltxbench.report.results import Results
-from ltxbench.run.records import CaseRecord, MemoryRecord, Outcome, Times
+from ltxbench.run.records import CaseRecord, MemoryRecord, Outcome, Schedule, Times
 from tests.report import golden_page, markdown
 from tests.report.runs import BEAVER, GIB, make_matrix, make_record, make_run, many
 
@@ -333,6 +333,22 @@ def test_the_commands_of_random_weights_from_disk_run_as_they_are_written() -> N
     page = render(build(Results(run.model_copy(update={"weights": weights}), (record,)), {}, []))
     assert "--case distilled --weights random:small --from-disk\n" in page
     assert "WEIGHTS=random:small ARGS=--from-disk\n" in page
+
+
+@pytest.mark.parametrize(
+    ("schedule", "arguments"),
+    [
+        (Schedule(), ""),
+        (Schedule(repeats=4, order_seed=0, check=True), " ARGS='--repeats 4 --check'"),
+        (Schedule(order_seed=0), " ARGS='--order-seed 0'"),
+        (Schedule(repeats=2, order_seed=7, cooldown="60"), " ARGS='--repeats 2 --order-seed 7 --cooldown 60'"),
+    ],
+)
+def test_the_command_asks_for_the_same_rounds(schedule: Schedule, arguments: str) -> None:
+    record = make_record(BEAVER[0], 1)
+    run = make_run(make_matrix([record.case])).model_copy(update={"schedule": schedule})
+    page = render(build(Results(run, (record,)), {}, []))
+    assert f"make bench MATRIX={run.matrix.name}{arguments}\n" in page
 
 
 def test_a_case_without_a_second_stage_defines_none() -> None:

@@ -32,6 +32,13 @@ def expect_rows(page: Page, *numbers: int) -> None:
     expect(page.locator("#table tbody tr td.column-n")).to_have_text([str(number) for number in numbers])
 
 
+def test_a_short_page_is_there_to_its_end_without_being_scrolled(visit: Visit, page_file: Path) -> None:
+    with visit(page_file) as page:
+        expect(page.locator(".chart[data-drawn]")).to_have_count(page.locator(".chart").count())
+        until(page, "[...document.querySelectorAll('#players img')].every((one) => one.naturalWidth > 0)")
+        assert page.evaluate("scrollY") == 0
+
+
 def test_the_table_sorts_both_ways_and_says_so(visit: Visit, page_file: Path) -> None:
     with visit(page_file) as page:
         expect_rows(page, 1, 2, 3, 4, 5, 6, 7, 8)

@@ -88,20 +88,20 @@ def test_a_stepped_total_apart_from_the_unstepped_makes_a_case_invalid() -> None
 
 
 def test_with_one_round_a_disagreement_may_be_noise() -> None:
-    assert found(checked(60.0, count=1))[Code.DISAGREES] is Grade.WARNING
+    assert found(checked(60.0, count=1))[Code.UNCONFIRMED] is Grade.WARNING
 
 
 def test_a_check_beyond_noisy_rounds_may_be_noise_until_it_is_far_beyond_them() -> None:
     noisy = [rounds(1, factor=factor)[0] for factor in (0.9, 1.0, 1.1, 1.05)]
     run = run_of(case=noisy)
 
-    def beside(generation_s: float) -> Grade:
+    def beside(generation_s: float) -> dict[Code, Grade]:
         check = run.records[0].model_copy(update={"round": CHECK_ROUND, "times": Times(generation_s=generation_s)})
-        return found(RunFolder(run.path, run.record, (check, *run.records)))[Code.DISAGREES]
+        return found(RunFolder(run.path, run.record, (check, *run.records)))
 
     slowest = max(record.times.generation_s or 0.0 for record in run.records)
-    assert beside(1.15 * slowest) is Grade.WARNING
-    assert beside(2.0 * slowest) is Grade.FAILURE
+    assert beside(1.15 * slowest) == {Code.UNCONFIRMED: Grade.WARNING}
+    assert beside(2.0 * slowest) == {Code.DISAGREES: Grade.FAILURE}
 
 
 def test_a_check_that_failed_says_nothing() -> None:

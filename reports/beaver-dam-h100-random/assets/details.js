@@ -68,14 +68,18 @@
     dialog.scrollTop = 0;
   }
 
+  function clearAddress() {
+    if (location.hash.startsWith(PREFIX)) history.replaceState(null, "", `${location.pathname}${location.search}`);
+  }
+
   page.details = {
     start() {
       const dialog = byId("case");
       byId("case-close").addEventListener("click", () => dialog.close());
       dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
-      dialog.addEventListener("close", () => {
-        if (location.hash.startsWith(PREFIX)) history.replaceState(null, "", `${location.pathname}${location.search}`);
-      });
+      // Browsers tell of `close` some time after the dialog has gone; Escape is told before.
+      dialog.addEventListener("cancel", clearAddress);
+      dialog.addEventListener("close", clearAddress);
       // A second click on the same address changes nothing that the browser would tell.
       document.addEventListener("click", (event) => {
         const link = event.target.closest?.(`a[href^="${PREFIX}"]`);

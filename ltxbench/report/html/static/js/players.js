@@ -49,7 +49,7 @@
       el(
         "div",
         { class: "picture", style: `aspect-ratio: ${one.clip.width} / ${one.clip.height}` },
-        el("img", { src: one.clip.poster, alt: `Frame of ${label}`, loading: "lazy", decoding: "async" }),
+        el("img", { src: one.clip.poster, alt: `Frame of ${label}`, decoding: "async" }),
         state.data.synthetic ? el("span", { class: "mark" }, "synthetic weights: no meaning") : null,
       ),
       el(

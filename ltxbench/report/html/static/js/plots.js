@@ -5,6 +5,7 @@
   const { state, theme } = page;
   const MOST = 40; // cases in a plot that has a line or a row for each
   const NEAR = "400px";
+  const FEW = 60;
   const drawn = new Map(); // by the plot's name: Vega's view
   const wanted = new Set();
   let limits = { bytes: Infinity, s: Infinity };
@@ -154,6 +155,19 @@
     view.resize().runAsync();
   }
 
+  function want(key) {
+    if (wanted.has(key)) return null;
+    wanted.add(key);
+    return draw(key);
+  }
+
+  // A short page is drawn to its end when there is nothing else to do, so that it can be printed whole.
+  function drawRest(keys) {
+    const idle = window.requestIdleCallback ?? ((then) => setTimeout(then, 100));
+    const [first, ...others] = keys;
+    if (first) idle(() => Promise.resolve(want(first)).then(() => drawRest(others)));
+  }
+
   function refillAll() {
     for (const key of drawn.keys()) refill(key);
     keys();
@@ -193,14 +207,14 @@
       const near = new IntersectionObserver(
         (entries) => {
           for (const { isIntersecting, target } of entries) {
-            if (!isIntersecting || wanted.has(target.dataset.chart)) continue;
-            wanted.add(target.dataset.chart);
-            draw(target.dataset.chart);
+            if (isIntersecting) want(target.dataset.chart);
           }
         },
         { rootMargin: NEAR },
       );
-      for (const node of document.querySelectorAll("[data-chart]")) near.observe(node);
+      const nodes = [...document.querySelectorAll("[data-chart]")];
+      for (const node of nodes) near.observe(node);
+      if (state.cases.length <= FEW) drawRest(nodes.map((node) => node.dataset.chart));
       state.on("view", refillAll);
       state.on("limits", (now) => {
         limits = now;
