@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 Frames = npt.NDArray[np.uint8]
 CRF = 20
 BT709 = 1  # ITU-T H.273: primaries, transfer and matrix share this code point
-ENCODER_THREADS = "threads=4"  # the encoder's decisions depend on their number, not on the machine's
+ENCODER = "threads=4:cpu-independent=1"
+"""The encoder's decisions depend on the number of threads, and by default on what the processor can do: with AVX-512
+they even changed from one time to the next."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def write_video(path: Path, frames: Frames, fps: int, crf: int = CRF) -> None:
                 stream = container.add_stream(
                     "libx264",
                     rate=fps,
-                    options={"crf": str(crf), "preset": "medium", "x264-params": ENCODER_THREADS},
+                    options={"crf": str(crf), "preset": "medium", "x264-params": ENCODER},
                 )
                 stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
                 _tag_bt709(stream)

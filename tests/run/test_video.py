@@ -41,11 +41,13 @@ def test_pure_colours_survive(tmp_path):
 
 
 def test_the_same_frames_give_the_same_bytes_and_others_do_not(tmp_path, frames):
-    for name, images in (("a", frames), ("b", frames), ("c", frames[::-1])):
-        write_video(tmp_path / f"{name}.mp4", images, 24)
-    first, second, third = ((tmp_path / f"{name}.mp4").read_bytes() for name in "abc")
-    assert first == second
-    assert first != third
+    def encoded(images: np.ndarray) -> bytes:
+        write_video(tmp_path / "a.mp4", images, 24)
+        return (tmp_path / "a.mp4").read_bytes()
+
+    same = {encoded(frames) for _ in range(20)}  # a race inside the encoder shows in some of them
+    assert len(same) == 1
+    assert encoded(frames[::-1]) not in same
 
 
 def test_the_index_comes_before_the_pictures(tmp_path, frames):
