@@ -100,6 +100,7 @@ FIELDS: dict[str, Callable[[Side], str | None]] = {
     "cores": lambda side: str(side.run.record.machine.cpu_cores),
     "memory": lambda side: _gib(side.run.record.machine.memory_bytes),
     "os": lambda side: side.run.record.machine.os,
+    "engine": lambda side: side.run.record.engine,
     "mlx": _mlx,
     "ltxbench": _code,
     "environment": _environment,

@@ -44,6 +44,7 @@ def test_another_machine_separates_two_runs_unless_allowed(field: str, changes: 
 @pytest.mark.parametrize(
     ("field", "changes"),
     [
+        ("engine", {"engine": "package.module"}),
         ("conditioning", {"conditioning_sha256": "1" * 64}),
         ("weights", {"weights": Weights(kind="official", synthetic=False)}),
         ("schedule", {"schedule": Schedule(repeats=4, warm_up=True)}),
