@@ -99,6 +99,8 @@ def _open(place: str) -> tuple[RunFolder, str | None]:
 
 
 def _show(comparisons: Sequence[CaseComparison]) -> None:
+    from ltxbench.trust.comparison import limits
+
     for each in comparisons:
         alike = each.old.rpartition(":")[2] == each.new.rpartition(":")[2]
         say(each.new.rpartition(":")[2] if alike else f"{each.old} -> {each.new}")
@@ -110,8 +112,7 @@ def _show(comparisons: Sequence[CaseComparison]) -> None:
             if figure.ratio is not None:
                 figures = f"{_amount(figure.name, figure.old):>10} {_amount(figure.name, figure.new):>10}"
                 say(f"  {figure.title:<14}{figures}  {'':<14}  {figure.ratio - 1:+.1%}")
-    sentences = dict.fromkeys(sentence for each in comparisons for sentence in each.qualifications)
-    if sentences:
+    if sentences := limits(comparisons):
         print("\nWhat limits these answers:")
         for sentence in sentences:
             say(f"  - {sentence}")

@@ -277,3 +277,22 @@ def _qualifications(pair: _Pair) -> tuple[str, ...]:
         found += [f"{name}: {reason.sentence}" for reason in verdict.reasons]
     found += [each.sentence for each in pair.differences if each.effect is not Effect.SEPARATES]
     return tuple(dict.fromkeys(found))
+
+
+def limits(comparisons: Sequence[CaseComparison]) -> list[str]:
+    """What limits the answers, each sentence once, after the names of those that it is about."""
+    sides = list(dict.fromkeys(name for each in comparisons for name in (each.old, each.new)))
+    about: dict[str, dict[str, None]] = {}
+    for each in comparisons:
+        for text in each.qualifications:
+            who = next((name for name in (each.old, each.new) if text.startswith(f"{name}: ")), None)
+            named = about.setdefault(text if who is None else text.removeprefix(f"{who}: "), {})
+            if who is not None:
+                named[who] = None
+    return [f"{_all_of(sides, list(names))}{text}" for text, names in about.items()]
+
+
+def _all_of(sides: Sequence[str], names: Sequence[str]) -> str:
+    if len(names) == len(sides) > 2:
+        return "everything compared: "
+    return f"{', '.join(names)}: " if names else ""

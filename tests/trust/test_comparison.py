@@ -5,7 +5,7 @@ import pytest
 from ltxbench.errors import ResultError, UsageError
 from ltxbench.matrix.case import Quantization
 from ltxbench.run.records import MemoryRecord, Outcome
-from ltxbench.trust.comparison import Result, compare_cases, compare_pairs, compare_runs
+from ltxbench.trust.comparison import Result, compare_cases, compare_pairs, compare_runs, limits
 from tests.trust.runs import STEADY, THROTTLED, rounds, run_of, with_machine, with_records, with_run
 
 RUN = run_of(case=rounds(6))
@@ -32,6 +32,15 @@ def test_a_single_sample_of_each_is_never_a_change() -> None:
     assert found.result is Result.INCONCLUSIVE
     assert "at least 3 more of each needed" in found.metrics[0].sentence
     assert sum("one round" in sentence for sentence in found.qualifications) == 2
+
+
+def test_what_limits_answers_alike_is_told_once() -> None:
+    once, often = (run_of(a=rounds(count), b=rounds(count)) for count in (1, 6))
+    said = "one round: its spread is not known, and no difference to it can be tested"
+    assert limits(compare_runs(once, with_run(once, id="new"))) == [f"everything compared: {said}"]
+    name = once.record.id
+    assert limits(compare_runs(once, with_run(often, id="new"))) == [f"{name}:a, {name}:b: {said}"]
+    assert limits(compare_runs(often, often)) == []
 
 
 def test_other_machines_are_not_comparable_and_the_field_is_named() -> None:

@@ -21,7 +21,7 @@ from ltxbench.run.files import make_folder, resource_errors
 from ltxbench.run.records import CaseRecord
 from ltxbench.run.store import RunFolder
 from ltxbench.trust.comparability import Difference, Effect
-from ltxbench.trust.comparison import CaseComparison, MetricComparison, Result
+from ltxbench.trust.comparison import CaseComparison, MetricComparison, Result, limits
 
 Json = dict[str, Any]
 
@@ -77,7 +77,7 @@ def write_comparison(
             threshold=f"{100 * threshold:g}%",
             answers=_answers(comparisons),
             changes=_changes(comparisons),
-            limits=list(dict.fromkeys(text for each in comparisons for text in each.qualifications)),
+            limits=limits(comparisons),
             charts=drawn,
             has_clips=bool(players),
             data=json_block(data),
