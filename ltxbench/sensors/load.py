@@ -40,18 +40,18 @@ def read_load(interval_s: float = INTERVAL_S) -> Load:
         for name in ("user", "nice", "system", "irq", "softirq")
         if hasattr(after, name)
     )
-    used = {
-        name: (seconds - each_before[pid, name]) / elapsed_s
-        for (pid, name), seconds in each_after.items()
-        if (pid, name) in each_before
-    }
-    heavy = sorted((name for name in used if used[name] >= HEAVY_CORES), key=lambda name: -used[name])
+    used = [
+        ((seconds - each_before[process]) / elapsed_s, process[1])
+        for process, seconds in each_after.items()
+        if process in each_before
+    ]
+    heavy = dict.fromkeys(name for cores, name in sorted(used, reverse=True) if cores >= HEAVY_CORES)
     return Load(
         cores=psutil.cpu_count() or 1,
         others=max(0.0, busy - (own_after - own_before)) / elapsed_s,
         stolen=max(0.0, after.steal - before.steal) / elapsed_s if hasattr(after, "steal") else None,
         average=load_average(),
-        heavy=tuple(heavy[:3]),
+        heavy=tuple(heavy)[:3],
     )
 
 

@@ -38,6 +38,13 @@ def test_another_process_is_named(monkeypatch):
         spin.wait()
 
 
+def test_an_idle_process_of_the_same_name_hides_none(monkeypatch):
+    seconds = iter([{(7, "python"): 1.0, (9, "python"): 5.0, (3, "Xorg"): 0.0}, {}])
+    later = {(7, "python"): 2.0, (9, "python"): 5.0, (3, "Xorg"): 9.0}
+    monkeypatch.setattr("ltxbench.sensors.load._each_s", lambda: next(seconds) or later)
+    assert read_load(0.01).heavy == ("Xorg", "python")
+
+
 def test_children_are_this_program_s_own():
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
