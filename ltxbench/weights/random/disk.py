@@ -107,7 +107,7 @@ def _write(folder: Path, weights: RandomWeights, names: list[str], watch: Watch 
                     if writing.done():
                         raise
                     if watch is not None and total_bytes:
-                        watch(min(_size(folder) - before_bytes, total_bytes), total_bytes)
+                        watch(max(0, min(_size(folder) - before_bytes, total_bytes)), total_bytes)
         except BrokenProcessPool:
             raise ResourceError(
                 f"{folder}: the process that wrote the random weights was killed",
