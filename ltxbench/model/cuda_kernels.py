@@ -127,7 +127,7 @@ def fits(dim: int, dtype: mx.Dtype) -> bool:
 
 
 @cache
-def _kernel(
+def kernel(
     name: str, inputs: tuple[str, ...], outputs: tuple[str, ...], source: str, eps: float, shared_bytes: int = 0
 ) -> Any:
     return mx.fast.cuda_kernel(
@@ -176,8 +176,8 @@ def residual_norm(
         name += "_modulated"
     inputs = ("x", "rows", "tokens") if update is None else ("x", "update", "rows", "tokens")
     outputs = ("normed",) if update is None else ("normed", "sum")
-    kernel = _kernel(name, inputs, outputs, source + _WRITE, eps)
-    made = kernel(
+    compiled = kernel(name, inputs, outputs, source + _WRITE, eps)
+    made = compiled(
         inputs=[x, *([] if update is None else [update]), rows, _number(batch * tokens // rows.shape[0])],
         template=[("T", x.dtype), ("D", dim), ("ROWS", rows.shape[-2]), *numbers.items()],
         output_shapes=[x.shape] * len(outputs),
@@ -203,7 +203,7 @@ def norm_rotate(
     cos and sin [1, N, ...] float32 hold D/2 entries a token, head by head. Defined by `attention.Attention`.
     """
     batch, tokens, dim = q.shape
-    kernel = _kernel(
+    compiled = kernel(
         "norm_rotate",
         ("q", "k", "q_weight", "k_weight", "cosines", "sines", "tokens"),
         ("q_out", "k_out"),
@@ -211,7 +211,7 @@ def norm_rotate(
         eps,
         dim * 4,
     )
-    q_out, k_out = kernel(
+    q_out, k_out = compiled(
         inputs=[q, k, q_weight, k_weight, cos, sin, _number(tokens)],
         template=[("T", q.dtype), ("D", dim), ("HEAD", head_dim)],
         output_shapes=[q.shape, q.shape],

@@ -10,10 +10,11 @@ import pytest
 from ltxbench.errors import UsageError, WeightsError
 from ltxbench.model.checkpoint import Checkpoint, named_parameters
 from ltxbench.model.vae import PerChannelStatistics, VideoDecoder, to_uint8
-from ltxbench.model.vae.blocks import DepthToSpaceUpsample, PixelNorm, ResBlock, Style
+from ltxbench.model.vae.blocks import DepthToSpaceUpsample, ResBlock, Style
 from ltxbench.model.vae.config import DecoderConfig
-from ltxbench.model.vae.convolution import pad
+from ltxbench.model.vae.convolution import Sum, pad
 from ltxbench.model.vae.decoder import Decoder
+from ltxbench.model.vae.normalization import PixelNorm
 from ltxbench.model.vae.rearrange import patchify, unpatchify
 from tests.model.seeded import Stored, noise, save_checkpoint, weights
 
@@ -72,8 +73,8 @@ def test_the_first_frame_made_by_doubling_time_is_dropped() -> None:
     style = Style("pixel_norm", "zeros", causal=False)
     block = DepthToSpaceUpsample(2, (2, 1, 1), 1, residual=False, style=style)
     x = mx.array(noise(1, 3, 2, 2, 2))
-    doubled = block.conv(x)  # channels (c, t)
-    out = block(x)
+    doubled = block.conv(Sum(x)).value  # channels (c, t)
+    out = block(Sum(x)).value
     assert out.shape == (1, 5, 2, 2, 2)
     assert mx.array_equal(out[:, 0], doubled[:, 0, ..., 1::2])
     assert mx.array_equal(out[:, 1], doubled[:, 1, ..., 0::2])
@@ -85,7 +86,7 @@ def test_the_residual_repeats_as_a_whole_and_not_channel_by_channel() -> None:
     block.conv.conv.weight = mx.zeros_like(block.conv.conv.weight)
     block.conv.conv.bias = mx.zeros_like(block.conv.conv.bias)
     x = mx.arange(16, dtype=mx.float32).reshape(1, 1, 1, 1, 16)
-    out = block(x)  # channel = (c, t, h, w); the frame t = 0 is dropped
+    out = block(Sum(x)).value  # channel = (c, t, h, w); the frame t = 0 is dropped
     assert out.shape == (1, 1, 2, 2, 8)
     assert out[0, 0, 0, 0].tolist() == [4, 12] * 4
     assert out[0, 0, 1, 0].tolist() == [6, 14] * 4

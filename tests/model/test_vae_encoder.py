@@ -12,6 +12,7 @@ from ltxbench.model.checkpoint import Checkpoint
 from ltxbench.model.vae import PerChannelStatistics, VideoEncoder
 from ltxbench.model.vae.blocks import SpaceToDepthDownsample, Style
 from ltxbench.model.vae.config import EncoderConfig
+from ltxbench.model.vae.convolution import Sum
 from ltxbench.model.vae.encoder import Encoder
 from ltxbench.model.vae.rearrange import depth_to_space, space_to_depth
 from tests.model.seeded import Stored, noise
@@ -64,7 +65,7 @@ def test_the_input_is_averaged_over_groups_of_neighbouring_channels() -> None:
     block.conv.conv.weight = mx.zeros_like(block.conv.conv.weight)
     block.conv.conv.bias = mx.zeros_like(block.conv.conv.bias)
     x = mx.array([[[[[0, 10], [1, 11]], [[2, 12], [3, 13]]]]], dtype=mx.float32)
-    assert block(x).tolist() == [[[[[0.5, 2.5, 10.5, 12.5]]]]]
+    assert block(Sum(x)).value.tolist() == [[[[[0.5, 2.5, 10.5, 12.5]]]]]
 
 
 def test_space_to_depth_undoes_depth_to_space() -> None:

@@ -1,5 +1,7 @@
 """Blocks of encoder and decoder, over channels-last video [B,F,H,W,C]. Attribute names are the official keys.
 
+Each takes and gives a `Sum`, whose additions wait for the next convolution.
+
 Official: ltx_core.model.video_vae.{resnet,sampling}, ltx_core.model.common.normalization.
 """
 
@@ -14,7 +16,8 @@ import mlx.nn as nn
 
 from ltxbench.errors import WeightsError
 from ltxbench.model.vae.config import Stride
-from ltxbench.model.vae.convolution import CausalConv3d, PointwiseConv3d
+from ltxbench.model.vae.convolution import CausalConv3d, PointwiseConv3d, Sum
+from ltxbench.model.vae.normalization import PixelNorm
 from ltxbench.model.vae.rearrange import depth_to_space, space_to_depth
 
 
@@ -35,20 +38,6 @@ class Style:
         return nn.GroupNorm(32, channels, eps=1e-6, pytorch_compatible=True)
 
 
-class PixelNorm(nn.Module):
-    """x / sqrt(mean over channels of x^2 + 1e-8), without parameters."""
-
-    def __call__(self, x: mx.array) -> mx.array:
-        return mx.fast.rms_norm(x, None, 1e-8)
-
-
-@mx.compile
-def silu(x: mx.array) -> mx.array:
-    """x * sigmoid(x), rounded once."""
-    y = x.astype(mx.float32)
-    return (y * mx.sigmoid(y)).astype(x.dtype)
-
-
 class ResBlock(nn.Module):
     """x + conv2(silu(norm2(conv1(silu(norm1(x)))))). Where the width changes, x is normalised and mapped to it."""
 
@@ -62,11 +51,10 @@ class ResBlock(nn.Module):
             self.norm3 = nn.GroupNorm(1, in_channels, eps=1e-6, pytorch_compatible=True)
             self.conv_shortcut = PointwiseConv3d(in_channels, out_channels)
 
-    def __call__(self, x: mx.array) -> mx.array:
-        y = self.conv1(silu(self.norm1(x)))
-        y = self.conv2(silu(self.norm2(y)))
-        shortcut: mx.array = self.conv_shortcut(self.norm3(x)) if "conv_shortcut" in self else x
-        return shortcut + y
+    def __call__(self, x: Sum) -> Sum:
+        total, y = self.conv1.beside(x, self.norm1)
+        y = self.conv2(y, self.norm2)
+        return y.onto(self.conv_shortcut(self.norm3(total)) if "conv_shortcut" in self else total)
 
 
 class ResStage(nn.Module):
@@ -76,11 +64,11 @@ class ResStage(nn.Module):
         super().__init__()
         self.res_blocks = [ResBlock(channels, channels, style) for _ in range(layers)]
 
-    def __call__(self, x: mx.array, settle: Callable[[mx.array], None] = mx.eval) -> mx.array:
+    def __call__(self, x: Sum, settle: Callable[[mx.array], None] = mx.eval) -> Sum:
         """`settle` is given each block's output: its temporaries must go before many more are allocated."""
         for block in self.res_blocks:
             x = block(x)
-            settle(x)
+            settle(x.product)
         return x
 
 
@@ -92,14 +80,14 @@ class DepthToSpaceUpsample(nn.Module):
         self.stride, self.residual = stride, residual
         self.conv = style.conv(channels, channels * prod(stride) // multiplier)
 
-    def __call__(self, x: mx.array) -> mx.array:
-        y = self._rearranged(self.conv(x))
+    def __call__(self, x: Sum) -> Sum:
         if not self.residual:
-            return y
+            return Sum(self._rearranged(self.conv(x).value))
+        total, y = self.conv.beside(x)
         # The residual has fewer channels; the whole of it repeats along the channels of y.
-        shortcut = self._rearranged(x)
-        y = mx.unflatten(y, -1, (-1, shortcut.shape[-1])) + shortcut[..., None, :]
-        return mx.flatten(y, -2)
+        shortcut = self._rearranged(total)
+        summed = mx.unflatten(self._rearranged(y.value), -1, (-1, shortcut.shape[-1])) + shortcut[..., None, :]
+        return Sum(mx.flatten(summed, -2))
 
     def _rearranged(self, x: mx.array) -> mx.array:
         x = depth_to_space(x, self.stride)
@@ -114,12 +102,13 @@ class SpaceToDepthDownsample(nn.Module):
         self.stride, self.out_channels = stride, out_channels
         self.conv = style.conv(in_channels, out_channels // prod(stride))
 
-    def __call__(self, x: mx.array) -> mx.array:
+    def __call__(self, x: Sum) -> Sum:
+        total = x.value
         if self.stride[0] == 2:
-            x = mx.concatenate([x[:, :1], x], axis=1)
-        groups = mx.unflatten(space_to_depth(x, self.stride), -1, (self.out_channels, -1))
-        shortcut = groups.astype(mx.float32).mean(axis=-1).astype(x.dtype)
-        return space_to_depth(self.conv(x), self.stride) + shortcut
+            total = mx.concatenate([total[:, :1], total], axis=1)
+        groups = mx.unflatten(space_to_depth(total, self.stride), -1, (self.out_channels, -1))
+        shortcut = groups.astype(mx.float32).mean(axis=-1).astype(total.dtype)
+        return Sum(space_to_depth(self.conv(Sum(total)).value, self.stride) + shortcut)
 
 
 def divided(channels: int, divisor: int, what: str) -> int:

@@ -10,9 +10,9 @@ import mlx.nn as nn
 from ltxbench.errors import UsageError
 from ltxbench.model.checkpoint import Checkpoint, load_strict
 from ltxbench.model.device_queue import DeviceQueue
-from ltxbench.model.vae.blocks import DepthToSpaceUpsample, ResBlock, ResStage, Style, divided, silu
+from ltxbench.model.vae.blocks import DepthToSpaceUpsample, ResBlock, ResStage, Style, divided
 from ltxbench.model.vae.config import UPSAMPLING, Block, DecoderConfig, Stride
-from ltxbench.model.vae.convolution import channels_last
+from ltxbench.model.vae.convolution import Sum, channels_last
 from ltxbench.model.vae.rearrange import unpatchify
 from ltxbench.model.vae.statistics import PerChannelStatistics
 
@@ -37,12 +37,11 @@ class Decoder(nn.Module):
 
     def __call__(self, x: mx.array) -> mx.array:
         settle = DeviceQueue().settle  # a GPU waits for nothing between the blocks
-        x = self.conv_in(x)
+        y = self.conv_in(Sum(x))
         for block in self.up_blocks:
-            x = block(x, settle) if isinstance(block, ResStage) else block(x)
-            settle(x)
-        x = self.conv_out(silu(self.conv_norm_out(x)))
-        return unpatchify(x, self.patch_size)
+            y = block(y, settle) if isinstance(block, ResStage) else block(y)
+            settle(y.product)
+        return unpatchify(self.conv_out(y, self.conv_norm_out).value, self.patch_size)
 
 
 def _up_block(block: Block, channels: int, style: Style) -> tuple[nn.Module, int]:

@@ -9,9 +9,9 @@ import mlx.nn as nn
 
 from ltxbench.errors import UsageError
 from ltxbench.model.checkpoint import Checkpoint, load_strict
-from ltxbench.model.vae.blocks import ResBlock, ResStage, SpaceToDepthDownsample, Style, divided, silu
+from ltxbench.model.vae.blocks import ResBlock, ResStage, SpaceToDepthDownsample, Style, divided
 from ltxbench.model.vae.config import DOWNSAMPLING, Block, EncoderConfig, Stride
-from ltxbench.model.vae.convolution import channels_last
+from ltxbench.model.vae.convolution import Sum, channels_last
 from ltxbench.model.vae.rearrange import patchify
 from ltxbench.model.vae.statistics import PerChannelStatistics
 
@@ -35,11 +35,11 @@ class Encoder(nn.Module):
         self.conv_out = style.conv(channels, config.head_channels)
 
     def __call__(self, x: mx.array) -> mx.array:
-        x = self.conv_in(patchify(x, self.patch_size))
+        y = self.conv_in(Sum(patchify(x, self.patch_size)))
         for block in self.down_blocks:
-            x = block(x)
-            mx.eval(x)
-        return self.conv_out(silu(self.conv_norm_out(x)))
+            y = block(y)
+            mx.eval(y.product)
+        return self.conv_out(y, self.conv_norm_out).value
 
 
 def _down_block(block: Block, channels: int, style: Style) -> tuple[nn.Module, int]:
