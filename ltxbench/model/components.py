@@ -23,9 +23,10 @@ from ltxbench.model.schedule import Sigmas
 from ltxbench.model.transformer import Conditioning, VideoTransformer
 from ltxbench.model.upsampler import LatentUpsampler
 from ltxbench.model.vae.decoder import VideoDecoder
+from ltxbench.model.vae.decoding import decode_chunks
 from ltxbench.model.vae.encoder import VideoEncoder
 from ltxbench.model.vae.statistics import PerChannelStatistics
-from ltxbench.model.vae.tiling import OFFICIAL, TilingConfig, decode_chunks
+from ltxbench.model.vae.tiling import OFFICIAL, TilingConfig
 
 NUMPY_DTYPES = {
     "F64": np.float64,

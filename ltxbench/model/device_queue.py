@@ -32,12 +32,12 @@ class DeviceQueue:
         if self._on_gpu:
             self._hand_over((piece,), None)
 
-    def settle(self, piece: mx.array) -> None:
+    def settle(self, *piece: mx.array) -> None:
         """As `submit`, for work that a CPU, too, is to do piece by piece."""
         if self._on_gpu:
-            self._hand_over((piece,), None)
+            self._hand_over(piece, None)
         else:
-            mx.eval(piece)
+            mx.eval(*piece)
 
     def finish(self, *piece: mx.array, then: Then) -> None:
         """Calls `then` as soon as the piece is known to be computed: with the pieces behind it handed over, in `submit`

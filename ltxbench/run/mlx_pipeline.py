@@ -27,9 +27,10 @@ from ltxbench.model.text_flops import gemma_flops, projection_flops
 from ltxbench.model.transformer import Conditioning, VideoTransformer
 from ltxbench.model.upsampler import LatentUpsampler
 from ltxbench.model.vae.decoder import VideoDecoder
+from ltxbench.model.vae.decoding import InvalidFrames, decode_video
 from ltxbench.model.vae.flops import decode_flops
 from ltxbench.model.vae.statistics import PerChannelStatistics
-from ltxbench.model.vae.tiling import OFFICIAL, InvalidFrames, decode_frames
+from ltxbench.model.vae.tiling import OFFICIAL
 from ltxbench.model.work import transformer_facts
 from ltxbench.run.engine import Generated, GenerateJob, InvalidOutput, Recorder
 from ltxbench.run.mlx_loading import fuse_distilled_lora, load_transformer, materialize
@@ -253,9 +254,8 @@ def _decode(
     try:
         with _warm_up(job, recorder) as asked:
             if asked:
-                for _ in decode_frames(decoder, latent, tiling):
-                    pass
+                decode_video(decoder, latent, tiling)
         with recorder.phase(Phase.DECODE):
-            return np.concatenate(list(decode_frames(decoder, latent, tiling)))
+            return decode_video(decoder, latent, tiling)
     except InvalidFrames as error:
         raise InvalidOutput(error.message, hint=error.hint) from error

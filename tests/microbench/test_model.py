@@ -9,7 +9,8 @@ import pytest
 from ltxbench.model.flops import forward_flops
 from ltxbench.model.text import gemma_states
 from ltxbench.model.transformer_config import TransformerConfig
-from ltxbench.model.vae.tiling import OFFICIAL, decode_frames
+from ltxbench.model.vae.decoding import decode_frames
+from ltxbench.model.vae.tiling import OFFICIAL
 from tests.microbench.modules import decoder, filled, noise, text_encoder, transformer
 from tests.microbench.sizes import Sizes
 

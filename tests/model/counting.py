@@ -30,13 +30,19 @@ def count(monkeypatch: pytest.MonkeyPatch) -> Counter:
         monkeypatch.setattr(kind, "__call__", counted)
 
     spy(nn.Linear, lambda layer: layer.weight.shape[-1])
-    spy(nn.Conv3d, lambda layer: layer.weight[0].size)
     spy(PointwiseConv3d, lambda layer: layer.weight.shape[-1])
-    attend = mx.fast.scaled_dot_product_attention
+    convolve, attend = mx.conv3d, mx.fast.scaled_dot_product_attention
+
+    def convolution(x: mx.array, weight: mx.array, *more: Any) -> mx.array:
+        out = convolve(x, weight, *more)
+        counter.flops += 2 * out.size * weight[0].size
+        return out
+
 
     def attention(q: mx.array, k: mx.array, v: mx.array, **more: Any) -> mx.array:
         counter.flops += 2 * q.size * k.shape[2] + 2 * q.size // q.shape[-1] * v.shape[-1] * k.shape[2]
         return attend(q, k, v, **more)
 
+    monkeypatch.setattr(mx, "conv3d", convolution)
     monkeypatch.setattr(mx.fast, "scaled_dot_product_attention", attention)
     return counter

@@ -18,11 +18,13 @@ from ltxbench.model.vae import (
     VideoDecoder,
     decode_chunks,
     decode_frames,
+    decode_video,
     to_uint8,
 )
 from ltxbench.model.vae.config import DecoderConfig
 from ltxbench.model.vae.decoder import Decoder
-from ltxbench.model.vae.tiling import InvalidFrames, Span, Tile, grid, place_frames, spans, temporal_spans, trapezoid
+from ltxbench.model.vae.decoding import InvalidFrames
+from ltxbench.model.vae.tiling import Span, Tile, grid, place_frames, spans, temporal_spans, trapezoid
 from tests.model.seeded import Stored, noise
 
 SCALE = (8, 32, 32)
@@ -121,6 +123,14 @@ def test_chunks_hold_every_frame_once(decoder: VideoDecoder, latent_frames: int)
     assert sum(len(chunk) for chunk in chunks) == 8 * (latent_frames - 1) + 1
     assert {chunk.shape[1:] for chunk in chunks} == {(64, 96, 3)}
     assert {chunk.dtype for chunk in chunks} == {np.dtype(np.uint8)}
+
+
+def test_a_video_is_its_chunks_one_after_the_other(decoder: VideoDecoder) -> None:
+    latent, tiling = mx.array(noise(1, 4, 5, 2, 3)), TilingConfig(64, 32, 16, 8)
+    chunks = list(decode_frames(decoder, latent, tiling))
+    assert len(chunks) > 1
+    assert np.array_equal(decode_video(decoder, latent, tiling), np.concatenate(chunks))
+    assert np.array_equal(decode_video(decoder, latent, None), to_uint8(decoder.decode(latent)))
 
 
 @pytest.mark.parametrize("tiling", [OFFICIAL, TilingConfig(tile_pixels=None, tile_frames=None), None])
