@@ -38,7 +38,6 @@ def count(monkeypatch: pytest.MonkeyPatch) -> Counter:
         counter.flops += 2 * out.size * weight[0].size
         return out
 
-
     def attention(q: mx.array, k: mx.array, v: mx.array, **more: Any) -> mx.array:
         counter.flops += 2 * q.size * k.shape[2] + 2 * q.size // q.shape[-1] * v.shape[-1] * k.shape[2]
         return attend(q, k, v, **more)
