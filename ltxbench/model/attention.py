@@ -9,6 +9,7 @@ import mlx.core as mx
 import mlx.nn as nn
 
 from ltxbench.model import cuda_kernels
+from ltxbench.model.device_queue import Submit, hold_back
 from ltxbench.model.rope import Rotation
 
 
@@ -27,10 +28,12 @@ class Attention(nn.Module):
         self.to_v = nn.Linear(source, inner)
         self.to_out = [nn.Linear(inner, dim)]
 
-    def __call__(self, x: mx.array, rotation: Rotation) -> mx.array:
-        """Self-attention of x [B, N, dim]."""
+    def __call__(self, x: mx.array, rotation: Rotation, submit: Submit = hold_back) -> mx.array:
+        """Self-attention of x [B, N, dim]; `submit` is given what it consists of, piece by piece."""
         q, k = self._norm_rotate(self.to_q(x), self.to_k(x), rotation)
-        return self._attend(self._split(q), self._split(k), self._split(self.to_v(x)))
+        v = self.to_v(x)
+        submit(q, k, v)
+        return self._attend(self._split(q), self._split(k), self._split(v), submit)
 
     def _norm_rotate(self, q: mx.array, k: mx.array, rotation: Rotation) -> tuple[mx.array, mx.array]:
         if rotation.serves_all_samples and rotation.pairs_are_halves and cuda_kernels.fits(q.shape[-1], q.dtype):
@@ -58,7 +61,8 @@ class Attention(nn.Module):
         """[B, N, heads * head_dim] to [B, heads, N, head_dim], without a copy."""
         return x.reshape(*x.shape[:2], self.heads, -1).swapaxes(1, 2)
 
-    def _attend(self, q: mx.array, k: mx.array, v: mx.array) -> mx.array:
+    def _attend(self, q: mx.array, k: mx.array, v: mx.array, submit: Submit = hold_back) -> mx.array:
         heads = mx.fast.scaled_dot_product_attention(q, k, v, scale=self.scale)
+        submit(heads)
         out: mx.array = self.to_out[0](heads.swapaxes(1, 2).flatten(2))
         return out

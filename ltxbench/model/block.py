@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import mlx.core as mx
 import mlx.nn as nn
 
 from ltxbench.model.adaln import Modulation, add_gated
 from ltxbench.model.attention import Attention
+from ltxbench.model.device_queue import Submit, hold_back
 from ltxbench.model.feed_forward import FeedForward
 from ltxbench.model.rope import Rotation
 from ltxbench.model.timestep import ROWS
@@ -35,20 +34,21 @@ class TransformerBlock(nn.Module):
         text: tuple[mx.array, mx.array],
         *,
         skip_self_attention: bool = False,
-        submit: Callable[[mx.array], None] = lambda piece: None,  # noqa: ARG005 - called by position
+        submit: Submit = hold_back,
+        submit_small: Submit = hold_back,
     ) -> mx.array:
         """x [B, N, dim], modulation [B, 1 or N, 6, dim], text from `attn2.keys_values`.
 
-        `submit` is given each of the three parts as soon as it is put together.
+        `submit` is given each of the three parts as soon as it is put together, `submit_small` what is within them.
         """
         level = Modulation(self.scale_shift_table + modulation, self.eps)
 
         h = level.norm(x, scale=SCALE_MSA, shift=SHIFT_MSA)
-        h = self.attn1.values_only(h) if skip_self_attention else self.attn1(h, rotation)
+        h = self.attn1.values_only(h) if skip_self_attention else self.attn1(h, rotation, submit_small)
         x, h = level.add_norm(x, h, gate=GATE_MSA)
         submit(h)
         x, h = level.add_norm(x, self.attn2.cross(h, *text), scale=SCALE_MLP, shift=SHIFT_MLP)
         submit(h)
-        x = add_gated(x, level[GATE_MLP], self.ff(h))
+        x = add_gated(x, level[GATE_MLP], self.ff(h, submit_small))
         submit(x)
         return x

@@ -7,7 +7,16 @@ from collections.abc import Callable
 
 import mlx.core as mx
 
+FEW_ROWS = 2048
+"""Of all samples together: up to here a GPU is done with its work about as soon as the host has put it together."""
+
 Then = Callable[[], None]
+Submit = Callable[..., None]
+"""A queue's `submit` or `submit_small`."""
+
+
+def hold_back(*piece: mx.array) -> None:
+    """A `Submit` without a queue: the piece goes with what is put together after it."""
 
 
 def on_gpu() -> bool:
@@ -23,14 +32,19 @@ class DeviceQueue:
     is to settle or to finish, and is not given the rest.
     """
 
-    def __init__(self, depth: int = 1) -> None:
-        self._depth = depth
+    def __init__(self, depth: int = 1, *, small_pieces: bool = False) -> None:
+        self._depth, self._small_pieces = depth, small_pieces
         self._on_gpu = on_gpu()
         self._submitted: deque[tuple[tuple[mx.array, ...], Then | None]] = deque()
 
-    def submit(self, piece: mx.array) -> None:
+    def submit(self, *piece: mx.array) -> None:
         if self._on_gpu:
-            self._hand_over((piece,), None)
+            self._hand_over(piece, None)
+
+    def submit_small(self, *piece: mx.array) -> None:
+        """As `submit`, of less work: only in a queue of small pieces, where memory counts more than the host's time."""
+        if self._small_pieces:
+            self.submit(*piece)
 
     def settle(self, *piece: mx.array) -> None:
         """As `submit`, for work that a CPU, too, is to do piece by piece."""

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from ltxbench.model.adaln import modulate
 from ltxbench.model.block import TransformerBlock
 from ltxbench.model.checkpoint import Checkpoint, load_strict
-from ltxbench.model.device_queue import DeviceQueue
+from ltxbench.model.device_queue import FEW_ROWS, DeviceQueue
 from ltxbench.model.feed_forward import CaptionProjection
 from ltxbench.model.positions import token_positions
 from ltxbench.model.rope import Rope, Rotation
@@ -25,8 +25,6 @@ from ltxbench.model.transformer_config import TransformerConfig
 
 PREFIX = "model.diffusion_model."
 CONNECTORS = ("video_embeddings_connector.", "audio_embeddings_connector.", "embeddings_connector.")
-FEW_ROWS = 2048
-"""Of all samples together."""
 AUDIO_MARKS = ("audio", "a2v", "v2a", "av_ca")
 
 
@@ -150,7 +148,15 @@ class VideoTransformer(nn.Module):
         queue = queue or self.queue(rows=x.shape[1] * conditioning.batch)
         for number, (block, text) in enumerate(zip(self.transformer_blocks, conditioning.text, strict=True)):
             skip = number in skip_self_attention
-            x = block(x, modulation, conditioning.rotation, text, skip_self_attention=skip, submit=queue.submit)
+            x = block(
+                x,
+                modulation,
+                conditioning.rotation,
+                text,
+                skip_self_attention=skip,
+                submit=queue.submit,
+                submit_small=queue.submit_small,
+            )
         return self._head(x, embedded)
 
     def queue(self, rows: int) -> DeviceQueue:
@@ -159,7 +165,8 @@ class VideoTransformer(nn.Module):
         Few rows are done so soon that two pieces must wait for the device; many, or packed weights, hold memory.
         """
         packed = isinstance(self.transformer_blocks[0].ff.net[-1], nn.QuantizedLinear)
-        return DeviceQueue(depth=1 if packed or rows > FEW_ROWS else 2)
+        many = rows > FEW_ROWS
+        return DeviceQueue(depth=1 if packed or many else 2, small_pieces=many)
 
     def _head(self, x: mx.array, embedded: mx.array) -> mx.array:
         """Unlike in the blocks the norm subtracts the mean, and the raw embedded timestep modulates."""

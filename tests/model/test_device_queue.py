@@ -66,8 +66,32 @@ def test_a_gpu_settles_a_piece_behind_the_next_one_and_a_cpu_at_once(waited: lis
 def test_a_cpu_computes_what_is_finished_at_once_and_nothing_before(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device_queue, "on_gpu", lambda: False)
     monkeypatch.setattr(mx, "async_eval", lambda *arrays: pytest.fail("handed over"))
-    queue, seen = DeviceQueue(), list[float]()
+    queue, seen = DeviceQueue(small_pieces=True), list[float]()
     total = mx.array(1.0) + mx.array(2.0)
     queue.submit(total)
+    queue.submit_small(total, total)
     queue.finish(total, then=lambda: seen.append(total.item()))
     assert seen == [3.0]
+
+
+def test_arrays_that_are_submitted_together_are_one_piece(waited: list[mx.array]) -> None:
+    queue = DeviceQueue(depth=1)
+    first, second, third = (mx.array(index) for index in range(3))
+    queue.submit(first, second)
+    assert not waited
+    queue.submit(third)
+    assert ids(waited) == ids([first, second])
+
+
+@pytest.mark.parametrize("small_pieces", [False, True])
+def test_small_pieces_are_handed_over_where_the_queue_is_one_of_such(
+    small_pieces: bool, waited: list[mx.array], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handed_over: list[mx.array] = []
+    monkeypatch.setattr(mx, "async_eval", lambda *arrays: handed_over.extend(arrays))
+    queue = DeviceQueue(depth=1, small_pieces=small_pieces)
+    small, other, last = (mx.array(index) for index in range(3))
+    queue.submit_small(small, other)
+    queue.submit(last)
+    assert ids(handed_over) == ids([small, other, last] if small_pieces else [last])
+    assert ids(waited) == ids([small, other] if small_pieces else [])
