@@ -9,7 +9,8 @@ import mlx.core as mx
 import mlx.nn as nn
 
 from ltxbench.model import cuda_kernels
-from ltxbench.model.device_queue import Submit, hold_back
+from ltxbench.model.device_queue import FEW_ROWS, Submit, hold_back
+from ltxbench.model.joined_linear import JoinedLinear, join
 from ltxbench.model.rope import Rotation
 
 
@@ -27,19 +28,41 @@ class Attention(nn.Module):
         self.to_k = nn.Linear(source, inner)
         self.to_v = nn.Linear(source, inner)
         self.to_out = [nn.Linear(inner, dim)]
+        self._joined: JoinedLinear | None = None
+
+    def join(self) -> None:
+        """Lets self-attention of few rows take queries, keys and values as one product, if the layers are alike.
+
+        To be called again once they have changed; until then each has its own product.
+        """
+        layers = self.to_q, self.to_k, self.to_v
+        if self._joined is None or not self._joined.stands_for(layers):
+            self._joined = None  # what it alone holds is free before more is allocated
+            self._joined = join(layers)
 
     def __call__(self, x: mx.array, rotation: Rotation, submit: Submit = hold_back) -> mx.array:
         """Self-attention of x [B, N, dim]; `submit` is given what it consists of, piece by piece."""
-        q, k = self._norm_rotate(self.to_q(x), self.to_k(x), rotation)
-        v = self.to_v(x)
+        q, k, v = self._queries_keys_values(x, rotation)
         submit(q, k, v)
         return self._attend(self._split(q), self._split(k), self._split(v), submit)
 
-    def _norm_rotate(self, q: mx.array, k: mx.array, rotation: Rotation) -> tuple[mx.array, mx.array]:
+    def _queries_keys_values(self, x: mx.array, rotation: Rotation) -> tuple[mx.array, mx.array, mx.array]:
+        """[B, N, heads * head_dim] each, queries and keys normed and rotated."""
+        layers = self.to_q, self.to_k, self.to_v
+        few = x.size // x.shape[-1] <= FEW_ROWS
+        if few and self._joined is not None and self._joined.stands_for(layers):
+            q_from, k_from = self._joined(x), None
+            q, k, v = mx.split(q_from, len(layers), axis=-1)
+        else:
+            q, k, v = (layer(x) for layer in layers)
+            q_from, k_from = q, k
         if rotation.serves_all_samples and rotation.pairs_are_halves and cuda_kernels.fits(q.shape[-1], q.dtype):
             weights = self.q_norm.weight, self.k_norm.weight
-            return cuda_kernels.norm_rotate(q, k, *weights, rotation.cos, rotation.sin, self.head_dim, self.q_norm.eps)
-        return rotation(self.q_norm(q)), rotation(self.k_norm(k))
+            turns = rotation.cos, rotation.sin
+            q, k = cuda_kernels.norm_rotate(q_from, k_from, *weights, *turns, self.head_dim, self.q_norm.eps)
+        else:
+            q, k = rotation(self.q_norm(q)), rotation(self.k_norm(k))
+        return q, k, v
 
     def keys_values(self, context: mx.array) -> tuple[mx.array, mx.array]:
         """What `cross` reads of a context [B, T, context_dim]: two arrays [B, heads, T, head_dim]."""

@@ -89,8 +89,8 @@ _WRITE = "  store(a, normed + at);\n"
 
 _NORM_ROTATE = """
   extern __shared__ float turned[];
-  const size_t row = blockIdx.x, at = row * D + threadIdx.x * 8;
   const int column = threadIdx.x * 8, within = column % HEAD;
+  const size_t row = blockIdx.x, from = row * ROW + column, at = row * D + column;
   const bool first = within < HEAD / 2;
   const int partner = first ? column + HEAD / 2 : column - HEAD / 2;
   const size_t table = (row % tokens[0]) * (D / 2) + (column / HEAD) * (HEAD / 2) + within % (HEAD / 2);
@@ -99,7 +99,7 @@ _NORM_ROTATE = """
   load(sines + table, s);
   #pragma unroll
   for (int which = 0; which < 2; ++which) {
-    load((which ? k : q) + at, a);
+    load((which ? k + K_AT : q) + from, a);
     load((which ? k_weight : q_weight) + column, w);
     const float scaling = inverse_rms(a, D, EPS);
     for (int i = 0; i < 8; ++i) {
@@ -190,7 +190,7 @@ def residual_norm(
 
 def norm_rotate(
     q: mx.array,
-    k: mx.array,
+    k: mx.array | None,
     q_weight: mx.array,
     k_weight: mx.array,
     cos: mx.array,
@@ -200,9 +200,12 @@ def norm_rotate(
 ) -> tuple[mx.array, mx.array]:
     """q and k [B, N, D], each RMS-normed with its weight over all heads, then turned by a split rotation.
 
+    Where k is None, each row of q begins with its D elements and those of k. They are read where they are: MLX would
+    copy a slice that has gaps.
     cos and sin [1, N, ...] float32 hold D/2 entries a token, head by head. Defined by `attention.Attention`.
     """
-    batch, tokens, dim = q.shape
+    batch, tokens, row = q.shape
+    dim, k_at = (row, 0) if k is not None else (q_weight.size, q_weight.size)
     compiled = kernel(
         "norm_rotate",
         ("q", "k", "q_weight", "k_weight", "cosines", "sines", "tokens"),
@@ -212,9 +215,9 @@ def norm_rotate(
         dim * 4,
     )
     q_out, k_out = compiled(
-        inputs=[q, k, q_weight, k_weight, cos, sin, _number(tokens)],
-        template=[("T", q.dtype), ("D", dim), ("HEAD", head_dim)],
-        output_shapes=[q.shape, q.shape],
+        inputs=[q, q if k is None else k, q_weight, k_weight, cos, sin, _number(tokens)],
+        template=[("T", q.dtype), ("D", dim), ("HEAD", head_dim), ("ROW", row), ("K_AT", k_at)],
+        output_shapes=[(batch, tokens, dim)] * 2,
         output_dtypes=[q.dtype, q.dtype],
         grid=(batch * tokens * (dim // WIDTH), 1, 1),
         threadgroup=(dim // WIDTH, 1, 1),

@@ -13,6 +13,7 @@ import mlx.nn as nn
 import numpy as np
 import numpy.typing as npt
 
+from ltxbench.model import joined_linear
 from ltxbench.model.adaln import modulate
 from ltxbench.model.block import TransformerBlock
 from ltxbench.model.checkpoint import Checkpoint, load_strict
@@ -96,6 +97,15 @@ class VideoTransformer(nn.Module):
         tensors = checkpoint.tensors(PREFIX, skip=is_not_video)
         load_strict(transformer, tensors, dtype, source=f"{checkpoint.path}: {PREFIX}")
         return transformer
+
+    def join_products(self) -> None:
+        """Lets self-attention of few rows take queries, keys and values as one product, where that is faster.
+
+        To be called on evaluated weights, and again after some were changed.
+        """
+        if joined_linear.joins():
+            for block in self.transformer_blocks:
+                block.attn1.join()
 
     @property
     def dtype(self) -> mx.Dtype:
