@@ -13,6 +13,7 @@ import mlx.nn as nn
 
 from ltxbench.errors import UsageError
 from ltxbench.matrix.case import Case, LoraUse
+from ltxbench.model import joined_linear
 from ltxbench.model.checkpoint import Checkpoint, named_parameters
 from ltxbench.model.lora import Fusion
 from ltxbench.model.quantize import QuantizationPlan
@@ -72,6 +73,9 @@ def load_transformer(
                 plan.apply(part)
     if (report := plan.report) is not None:
         recorder.facts(quantized_layers=report.quantized, unquantized_layers=report.left)
+    if joined_linear.joins():  # no stretch in the record where there is nothing to do
+        with recorder.phase(Phase.LOAD):
+            transformer.join_products()
     return transformer
 
 
@@ -79,7 +83,9 @@ def fuse_distilled_lora(case: Case, source: WeightSource, transformer: VideoTran
     """Into the transformer that stage 1 has used."""
     with recorder.phase(Phase.LORA):
         fusion = Fusion(transformer, [(source.distilled_lora(), case.lora_strength)])
-        fusion.apply()
+        for part in parts(transformer, PART_BYTES):
+            fusion.apply(part)
+            transformer.join_products()  # until then what was joined before is held besides the new weights
     _state(recorder, [DISTILLED_LORA], fusion)
 
 

@@ -35,7 +35,9 @@ def filled(module: Module, dtype: mx.Dtype) -> Module:
 def transformer(sizes: Sizes, heads: int, blocks: int) -> VideoTransformer:
     head_dim = sizes.head_dim
     config = TransformerConfig(num_attention_heads=heads, attention_head_dim=head_dim, num_layers=blocks)
-    return filled(VideoTransformer(config), sizes.dtype)
+    model = filled(VideoTransformer(config), sizes.dtype)
+    model.join_products()
+    return model
 
 
 def decoder(sizes: Sizes) -> VideoDecoder:

@@ -172,6 +172,7 @@ def main() -> None:
         return
     transformer = VideoTransformer.from_checkpoint(open_source(files).unified(case.model), MlxEngine().dtype)
     mx.eval(transformer.parameters())
+    transformer.join_products()
     print(table(interleaved(loop_arms(case, transformer, MAX_TOKENS), given.rounds)))
 
 

@@ -137,6 +137,7 @@ def mlx_side() -> dict[str, Any]:
     checkpoint = RandomSource(RandomWeights(seed=0, size="19b")).unified(Model.DEV)
     transformer = VideoTransformer.from_checkpoint(checkpoint, mx.bfloat16)
     materialize(transformer)
+    transformer.join_products()
     texts = mx.random.normal((2, TEXT_TOKENS, 3840)).astype(mx.bfloat16)
     for name, grid in SIZES.items():
         start = mx.random.normal((1, 128, *grid))

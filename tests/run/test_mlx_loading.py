@@ -12,6 +12,7 @@ import pytest
 
 from ltxbench.errors import UsageError
 from ltxbench.matrix.case import Case, LoraUse, Model, Quantization, QuantizedLayers
+from ltxbench.model import joined_linear
 from ltxbench.model.checkpoint import named_parameters
 from ltxbench.model.lora import fuse
 from ltxbench.model.quantize import quantize
@@ -55,6 +56,12 @@ class Watch:
 def source(monkeypatch) -> RandomSource:
     monkeypatch.setitem(sizes.PRESETS, "deep", DEEP)
     return RandomSource(RandomWeights(seed=1, size="deep"))
+
+
+@pytest.fixture(autouse=True)
+def apart(monkeypatch) -> None:
+    """Products are not joined, as anywhere but on CUDA, unless a test says so."""
+    monkeypatch.setattr(joined_linear, "joins", lambda: False)
 
 
 @pytest.fixture
@@ -115,8 +122,10 @@ def test_an_unquantized_one_needs_little_more_than_itself(source, lora):
     assert peak_bytes < 1.2 * size_bytes(transformer)
 
 
+@pytest.mark.parametrize("joins", [False, True])
 @pytest.mark.usefixtures("small_parts")
-def test_the_lora_of_stage_2_is_let_go_pair_by_pair(source):
+def test_the_lora_of_stage_2_is_let_go_pair_by_pair(source, joins, monkeypatch):
+    monkeypatch.setattr(joined_linear, "joins", lambda: joins)
     transformer, _, _ = load(source, case(distilled_lora=LoraUse.STAGE_2))
     watch = Watch()
     before = mx.get_active_memory()
@@ -132,6 +141,54 @@ def test_each_phase_is_told_in_a_stretch_of_its_own_for_every_part(source, small
     assert (first, second) == (Phase.LOAD, Phase.LORA)
     assert stretches == [Phase.LOAD, Phase.LORA, Phase.QUANTIZE] * (len(stretches) // 3)
     assert watch.stated["quantized_layers"] == 127
+
+
+def joined(transformer: VideoTransformer) -> list[bool]:
+    attentions = [block.attn1 for block in transformer.transformer_blocks]
+    return [a._joined is not None and a._joined.stands_for((a.to_q, a.to_k, a.to_v)) for a in attentions]
+
+
+@pytest.mark.parametrize("quantization", list(Quantization))
+@pytest.mark.parametrize("lora", [LoraUse.NONE, LoraUse.ALL])
+@pytest.mark.usefixtures("small_parts")
+def test_joining_products_ends_the_loading_and_changes_no_weight(source, quantization, lora, monkeypatch):
+    chosen = case(quantization=quantization, distilled_lora=lora)
+    apart, before, _ = load(source, chosen)
+    monkeypatch.setattr(joined_linear, "joins", lambda: True)
+    transformer, watch, _ = load(source, chosen)
+    assert all(joined(transformer))
+    assert watch.phases == [*before.phases, Phase.LOAD]
+    expected, found = named_parameters(apart), named_parameters(transformer)
+    assert expected.keys() == found.keys()
+    assert all(mx.array_equal(expected[name], found[name]).item() for name in expected)
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_joining_products_needs_little_more_memory(source, monkeypatch):
+    monkeypatch.setattr(joined_linear, "joins", lambda: True)
+    transformer, _, peak_bytes = load(source, case())
+    assert all(joined(transformer))
+    assert peak_bytes < 1.1 * size_bytes(transformer)
+
+
+@pytest.mark.parametrize("quantization", list(Quantization))
+@pytest.mark.usefixtures("small_parts")
+def test_the_lora_of_stage_2_leaves_all_products_joined_and_nothing_of_the_old_ones(source, quantization, monkeypatch):
+    chosen = case(distilled_lora=LoraUse.STAGE_2, quantization=quantization)
+
+    def fused_in_stage_2() -> VideoTransformer:
+        transformer, _, _ = load(source, chosen)
+        before = mx.get_active_memory()
+        fuse_distilled_lora(chosen, source, transformer, Watch())
+        assert mx.get_active_memory() - before < 0.01 * size_bytes(transformer)
+        return transformer
+
+    apart = fused_in_stage_2()
+    monkeypatch.setattr(joined_linear, "joins", lambda: True)
+    transformer = fused_in_stage_2()
+    assert all(joined(transformer))
+    expected, found = named_parameters(apart), named_parameters(transformer)
+    assert all(mx.array_equal(expected[name], found[name]).item() for name in expected)
 
 
 def test_bf16_without_a_lora_is_only_loaded(source):
