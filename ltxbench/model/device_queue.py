@@ -28,12 +28,13 @@ class DeviceQueue:
     """Hands work over piece by piece, so that the device starts at once and the memory in flight stays bounded.
 
     A forward that is handed over as a whole holds the temporaries of many blocks at once. Waiting for a piece that is
-    `depth` submissions old costs nothing: the pieces behind it keep the device busy. A CPU computes at once what it
-    is to settle or to finish, and is not given the rest.
+    `depth` submissions old costs nothing: the pieces behind it keep the device busy. More than `depth` may be ahead
+    while all of them together are at most `spare_bytes`. A CPU computes at once what it is to settle or to finish, and
+    is not given the rest.
     """
 
-    def __init__(self, depth: int = 1, *, small_pieces: bool = False) -> None:
-        self._depth, self._small_pieces = depth, small_pieces
+    def __init__(self, depth: int = 1, *, small_pieces: bool = False, spare_bytes: int = 0) -> None:
+        self._depth, self._small_pieces, self._spare_bytes = depth, small_pieces, spare_bytes
         self._on_gpu = on_gpu()
         self._submitted: deque[tuple[tuple[mx.array, ...], Then | None]] = deque()
 
@@ -71,8 +72,11 @@ class DeviceQueue:
     def _hand_over(self, piece: tuple[mx.array, ...], then: Then | None) -> None:
         mx.async_eval(*piece)
         self._submitted.append((piece, then))
-        if len(self._submitted) > self._depth:
+        while len(self._submitted) > self._depth and self._ahead_bytes() > self._spare_bytes:
             self._await_oldest()
+
+    def _ahead_bytes(self) -> int:
+        return sum(array.nbytes for piece, _ in self._submitted for array in piece)
 
     def _await_oldest(self) -> None:
         piece, then = self._submitted.popleft()

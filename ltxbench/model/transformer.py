@@ -172,11 +172,11 @@ class VideoTransformer(nn.Module):
     def queue(self, rows: int) -> DeviceQueue:
         """For forwards of so many rows, all samples counted.
 
-        Few rows are done so soon that two pieces must wait for the device; many, or packed weights, hold memory.
+        Two pieces must wait for the device, or it would wait for the host. Those of many rows hold memory and are
+        made smaller; packed weights hold it once unpacked, and their pieces take longer.
         """
         packed = isinstance(self.transformer_blocks[0].ff.net[-1], nn.QuantizedLinear)
-        many = rows > FEW_ROWS
-        return DeviceQueue(depth=1 if packed or many else 2, small_pieces=many)
+        return DeviceQueue(depth=1 if packed else 2, small_pieces=rows > FEW_ROWS)
 
     def _head(self, x: mx.array, embedded: mx.array) -> mx.array:
         """Unlike in the blocks the norm subtracts the mean, and the raw embedded timestep modulates."""

@@ -31,6 +31,18 @@ def test_a_queue_waits_only_for_old_pieces(waited: list[mx.array]) -> None:
     assert ids(waited) == ids(pieces)
 
 
+def test_small_pieces_may_run_ahead_until_they_are_large_together(waited: list[mx.array]) -> None:
+    queue = DeviceQueue(depth=1, spare_bytes=1000)
+    small, large = [mx.zeros(100, mx.uint8) for _ in range(9)], mx.zeros(500, mx.uint8)
+    for piece in small:
+        queue.settle(piece)
+    assert not waited
+    queue.settle(large)
+    assert ids(waited) == ids(small[:4])
+    queue.settle(mx.zeros(2000, mx.uint8))
+    assert ids(waited) == ids([*small, large])
+
+
 def test_what_follows_a_piece_happens_once_it_is_computed_with_others_behind_it(waited: list[mx.array]) -> None:
     queue, seen = DeviceQueue(depth=1), list[int]()
     first, second, third = (mx.array(index) for index in range(3))

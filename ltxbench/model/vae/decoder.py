@@ -17,6 +17,9 @@ from ltxbench.model.vae.rearrange import unpatchify
 from ltxbench.model.vae.statistics import PerChannelStatistics
 
 PREFIX = "vae.decoder."
+SPARE_BYTES = 256 << 20
+"""Of blocks' outputs ahead of a GPU, with five times as much in temporaries. Those of the first levels are small, and
+done sooner than the host can put the next one together."""
 
 
 class Decoder(nn.Module):
@@ -36,7 +39,7 @@ class Decoder(nn.Module):
         self.conv_out = style.conv(channels, config.out_channels * config.patch_size**2)
 
     def __call__(self, x: mx.array) -> mx.array:
-        settle = DeviceQueue().settle  # a GPU waits for nothing between the blocks
+        settle = DeviceQueue(spare_bytes=SPARE_BYTES).settle  # a GPU waits for nothing between the blocks
         y = self.conv_in(Sum(x))
         for block in self.up_blocks:
             y = block(y, settle) if isinstance(block, ResStage) else block(y)
