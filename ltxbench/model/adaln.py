@@ -1,7 +1,7 @@
 """Adaptive layer norm: RMS norm, modulation by the noise level, and the gated residual between two of them.
 
 Official: ltx_core.model.transformer.transformer.BasicAVTransformerBlock, after PixArt-alpha, arXiv:2310.00426.
-On CUDA a norm and what surrounds it are one kernel (`cuda_kernels`).
+On CUDA a norm and what surrounds it are one kernel (`cuda.rows`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import mlx.core as mx
 
-from ltxbench.model import cuda_kernels
+from ltxbench.model.cuda import rows as cuda_rows
 from ltxbench.model.fused import fused
 
 
@@ -40,7 +40,7 @@ class Modulation:
     def norm(self, x: mx.array, *, scale: int, shift: int) -> mx.array:
         """RMS norm of x [B, N, D], modulated by two of the rows."""
         if self._fused(x):
-            return cuda_kernels.residual_norm(x, None, self.rows, None, (scale, shift), self.eps)[1]
+            return cuda_rows.residual_norm(x, None, self.rows, None, (scale, shift), self.eps)[1]
         return modulate(self._rms(x), self[scale], self[shift])
 
     def add_norm(
@@ -59,7 +59,7 @@ class Modulation:
         x = mx.broadcast_to(x, update.shape)
         rows = None if scale is None or shift is None else (scale, shift)
         if self._fused(x):
-            return cuda_kernels.residual_norm(x, update, self.rows, gate, rows, self.eps)
+            return cuda_rows.residual_norm(x, update, self.rows, gate, rows, self.eps)
         total = x + update if gate is None else add_gated(x, self[gate], update)
         normed = self._rms(total)
         return total, normed if rows is None else modulate(normed, self[rows[0]], self[rows[1]])
@@ -69,4 +69,4 @@ class Modulation:
 
     def _fused(self, x: mx.array) -> bool:
         one_level_a_sample = self.rows.shape[1] == 1
-        return one_level_a_sample and cuda_kernels.fits(x.shape[-1], x.dtype)
+        return one_level_a_sample and cuda_rows.fits(x.shape[-1], x.dtype)

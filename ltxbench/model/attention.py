@@ -8,7 +8,7 @@ from __future__ import annotations
 import mlx.core as mx
 import mlx.nn as nn
 
-from ltxbench.model import cuda_kernels
+from ltxbench.model.cuda import rows
 from ltxbench.model.device_queue import FEW_ROWS, Submit, hold_back
 from ltxbench.model.joined_linear import JoinedLinear, join
 from ltxbench.model.rope import Rotation
@@ -56,10 +56,10 @@ class Attention(nn.Module):
         else:
             q, k, v = (layer(x) for layer in layers)
             q_from, k_from = q, k
-        if rotation.serves_all_samples and rotation.pairs_are_halves and cuda_kernels.fits(q.shape[-1], q.dtype):
+        if rotation.serves_all_samples and rotation.pairs_are_halves and rows.fits(q.shape[-1], q.dtype):
             weights = self.q_norm.weight, self.k_norm.weight
             turns = rotation.cos, rotation.sin
-            q, k = cuda_kernels.norm_rotate(q_from, k_from, *weights, *turns, self.head_dim, self.q_norm.eps)
+            q, k = rows.norm_rotate(q_from, k_from, *weights, *turns, self.head_dim, self.q_norm.eps)
         else:
             q, k = rotation(self.q_norm(q)), rotation(self.k_norm(k))
         return q, k, v

@@ -15,7 +15,7 @@ from typing import Any, cast
 import mlx.core as mx
 import mlx.nn as nn
 
-from ltxbench.model import cuda_kernels
+from ltxbench.model.cuda.kernel import available
 from ltxbench.model.quantized_linear import UnpackingLinear
 
 KINDS = (nn.Linear, nn.QuantizedLinear, UnpackingLinear)
@@ -41,7 +41,7 @@ class JoinedLinear:
 
 def joins() -> bool:
     """Whether that is faster on the device in use."""
-    return cuda_kernels.available()
+    return available()
 
 
 def join(layers: Sequence[nn.Module]) -> JoinedLinear | None:

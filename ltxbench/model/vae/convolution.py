@@ -12,9 +12,9 @@ import mlx.core as mx
 import mlx.nn as nn
 
 from ltxbench.errors import UsageError
-from ltxbench.model.vae import cuda_kernel
+from ltxbench.model.cuda import cells
 from ltxbench.model.vae.config import Stride
-from ltxbench.model.vae.normalization import PixelNorm, silu
+from ltxbench.model.vae.normalization import EPS, PixelNorm, silu
 
 # Index one step before the first and one step after the last of n cells.
 _EDGES: dict[str, Callable[[int], tuple[int, int]]] = {
@@ -73,14 +73,14 @@ class CausalConv3d(nn.Module):
 
     def _prepared(self, x: Sum, norm: nn.Module | None, *, keep: bool) -> tuple[mx.array | None, mx.array]:
         """x added up, at least where that is to be kept; and it normed, activated and padded."""
-        if (norm is None or isinstance(norm, PixelNorm)) and cuda_kernel.fits(x.product.shape[-1], x.product.dtype):
-            return cuda_kernel.add_norm_pad(
+        if (norm is None or isinstance(norm, PixelNorm)) and cells.fits(x.product.shape[-1], x.product.dtype):
+            return cells.add_norm_pad(
                 x.product,
                 x.bias,
                 x.residual,
                 repeats=self.repeats,
                 edges=_edges(x.product, self.padding),
-                norm=norm is not None,
+                eps=None if norm is None else EPS,
                 keep=keep,
             )
         total = x.value

@@ -1,32 +1,31 @@
-"""Everything between two convolutions in one pass over memory, for MLX's CUDA backend.
+"""Everything between two convolutions of the VAE in one pass over memory.
 
 Adding bias and residual, pixel norm, SiLU and padding are five kernels as plain operations, each of which reads and
 writes the video; the padding's gather alone takes half as long as the convolution. Here a few lanes of a warp hold the
-channels of one padded cell. `convolution.CausalConv3d` is the definition. Measured gain: docs/performance.md.
+channels of one padded cell. `vae.convolution.CausalConv3d` is the definition. Measured gain: docs/performance.md.
 """
 
 from __future__ import annotations
 
-from functools import cache
-
 import mlx.core as mx
 
-from ltxbench.model.cuda_kernels import DTYPES, WIDTH, available, kernel
-from ltxbench.model.vae.normalization import EPS
+from ltxbench.model.cuda.kernel import DTYPES, WARP, WIDTH, available, bits, kernel, numbers
 
 THREADS = 256
-WARP = 32
+PACKS_A_LANE = 4
 
 _SOURCE = """
-  constexpr int PACKS = C / 8, LANES = PACKS < 32 ? PACKS : 32, EACH = PACKS / LANES;
-  const int frames = layout[0], height = layout[1], width = layout[2], cells = layout[3];
-  const int front = layout[4], back = layout[5], edge = layout[6];
-  const int above = layout[7], below = layout[8], left = layout[9], right = layout[10];
-  const bool adds = layout[11], biased = layout[12], keeps = layout[13], norms = layout[14];
+  constexpr int MOST = 4;  // packs of eight channels that one lane can hold
+  const int channels = numbers[0], frames = numbers[1], height = numbers[2], width = numbers[3], cells = numbers[4];
+  const int front = numbers[5], back = numbers[6], edge = numbers[7];
+  const int above = numbers[8], below = numbers[9], left = numbers[10], right = numbers[11];
+  const bool biased = numbers[12], adds = numbers[13], keeps = numbers[14], norms = numbers[15];
+  const float eps = __int_as_float(numbers[16]);
 
-  const int thread = blockIdx.x * blockDim.x + threadIdx.x, lane = thread % LANES;
-  const bool writes = thread / LANES < cells;
-  const int cell = writes ? thread / LANES : 0;  // all lanes take part in the sums
+  const int packs = channels / 8, lanes = packs < 32 ? packs : 32, held = packs / lanes;
+  const int thread = blockIdx.x * blockDim.x + threadIdx.x, lane = thread % lanes;
+  const bool writes = thread / lanes < cells;
+  const int cell = writes ? thread / lanes : 0;  // all lanes take part in the sums
   int rest = cell;
   const int column = rest % (width + 2 * edge) - edge;
   rest /= width + 2 * edge;
@@ -38,12 +37,14 @@ _SOURCE = """
   const int t = frame < 0 ? 0 : frame < frames ? frame : frames - 1;
   const int y = line < 0 ? above : line < height ? line : below;
   const int x = column < 0 ? left : column < width ? column : right;
-  const size_t from = (((size_t(sample) * frames + t) * height + y) * width + x) * C, to = size_t(cell) * C;
+  const size_t from = (((size_t(sample) * frames + t) * height + y) * width + x) * channels;
+  const size_t to = size_t(cell) * channels;
 
-  float a[EACH][8], squares = 0;
+  float a[MOST][8], squares = 0;
   #pragma unroll
-  for (int each = 0; each < EACH; ++each) {
-    const int channel = (each * LANES + lane) * 8;
+  for (int each = 0; each < MOST; ++each) {
+    if (each >= held) continue;
+    const int channel = (each * lanes + lane) * 8;
     float b[8];
     load(product + from + channel, a[each]);
     if (biased) {
@@ -58,27 +59,29 @@ _SOURCE = """
     if (keeps && within && writes) store(a[each], total + from + channel);
     for (int i = 0; i < 8; ++i) squares += a[each][i] * a[each][i];
   }
+  float scaling = 1;
   if (norms) {
-    #pragma unroll
-    for (int offset = LANES / 2; offset > 0; offset >>= 1) squares += __shfl_xor_sync(0xffffffffu, squares, offset);
-    const float scaling = rsqrtf(squares / C + EPS);
-    #pragma unroll
-    for (int each = 0; each < EACH; ++each)
+    for (int offset = lanes / 2; offset > 0; offset >>= 1) squares += __shfl_xor_sync(0xffffffffu, squares, offset);
+    scaling = rsqrtf(squares / channels + eps);
+  }
+  #pragma unroll
+  for (int each = 0; each < MOST; ++each) {
+    if (each >= held || !writes) continue;
+    if (norms)
       for (int i = 0; i < 8; ++i) {
         const float normed = a[each][i] * scaling;
         a[each][i] = normed / (1 + __expf(-normed));
       }
+    store(a[each], padded + to + (each * lanes + lane) * 8);
   }
-  #pragma unroll
-  for (int each = 0; each < EACH; ++each)
-    if (writes) store(a[each], padded + to + (each * LANES + lane) * 8);
 """
 
 
 def fits(channels: int, dtype: mx.Dtype) -> bool:
     """Whether the channels of a cell divide evenly among the lanes of a warp or of a power of two of them."""
     packs, rest = divmod(channels, WIDTH)
-    even = packs % WARP == 0 and packs <= 8 * WARP if packs >= WARP else packs > 0 and packs & (packs - 1) == 0
+    full_warp = packs % WARP == 0 and packs <= PACKS_A_LANE * WARP
+    even = full_warp if packs >= WARP else packs > 0 and packs & (packs - 1) == 0
     return dtype in DTYPES and rest == 0 and even and available()
 
 
@@ -89,36 +92,37 @@ def add_norm_pad(
     *,
     repeats: tuple[int, int],
     edges: tuple[tuple[int, int], tuple[int, int]] | None,
-    norm: bool,
+    eps: float | None,
     keep: bool,
 ) -> tuple[mx.array | None, mx.array]:
-    """product + bias + residual [B,F,H,W,C], None unless `keep`; and that, normed and activated if `norm`, padded.
+    """product + bias + residual [B,F,H,W,C], None unless `keep`; and that, padded, the SiLU of its norm before.
 
     repeats  how often the first and the last frame are put before and after
     edges    the row above the first and below the last, then the columns; None: no padding in space
+    eps      None: neither norm nor SiLU
     """
     batch, frames, height, width, channels = product.shape
     edge = 0 if edges is None else 1
     padded = (batch, frames + sum(repeats), height + 2 * edge, width + 2 * edge)
     cells = padded[0] * padded[1] * padded[2] * padded[3]
-    (above, below), (left, right) = edges or ((0, 0), (0, 0))
+    rows, columns = edges or ((0, 0), (0, 0))
     sums = bias is not None or residual is not None
-    flags = (residual is not None, bias is not None, keep and sums, norm)
-    layout = _layout(frames, height, width, cells, *repeats, edge, above, below, left, right, *map(int, flags))
+    flags = bias is not None, residual is not None, keep and sums, eps is not None
+    sizes = channels, frames, height, width, cells, *repeats, edge, *rows, *columns
     lanes = min(WARP, channels // WIDTH)
-    made = kernel("add_norm_pad", ("product", "bias", "residual", "layout"), ("padded", "total"), _SOURCE, EPS)(
-        # Where there is nothing to add, the array is not read.
-        inputs=[product, product if bias is None else bias, product if residual is None else residual, layout],
-        template=[("T", product.dtype), ("C", channels)],
+    inputs = "product", "bias", "residual", "numbers"
+    made = kernel("add_norm_pad", inputs, ("padded", "total"), _SOURCE)(
+        inputs=[
+            product,
+            product if bias is None else bias,  # not read then
+            product if residual is None else residual,
+            numbers(*sizes, *flags, bits(eps or 0)),
+        ],
+        template=[("T", product.dtype)],
         output_shapes=[(*padded, channels), product.shape if keep and sums else (1,)],
         output_dtypes=[product.dtype, product.dtype],
         grid=(-(-cells * lanes // THREADS) * THREADS, 1, 1),
         threadgroup=(THREADS, 1, 1),
     )
-    return (made[1] if keep and sums else product if keep else None), made[0]
-
-
-@cache
-def _layout(*numbers: int) -> mx.array:
-    """As an input, not as constants of the template: every size would be compiled for seconds."""
-    return mx.array(numbers, mx.int32)
+    total = (made[1] if sums else product) if keep else None
+    return total, made[0]
