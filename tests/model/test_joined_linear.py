@@ -105,10 +105,12 @@ def test_names_and_values_of_parameters_stay_the_same(kind: str, monkeypatch: py
 def test_no_weight_is_held_twice(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     joined = model(kind, monkeypatch)
     mx.synchronize()
+    mx.clear_cache()
     before = mx.get_active_memory()
     joined.attn1.join()
     assert joined.attn1._joined is not None
-    assert mx.get_active_memory() - before < joined.attn1.to_q.weight.nbytes / 4  # what the allocator rounds up
+    # Three weights would be held besides; a buffer may be somewhat larger than what it holds.
+    assert mx.get_active_memory() - before < joined.attn1.to_q.weight.nbytes
 
 
 @pytest.mark.parametrize("kind", KINDS)
