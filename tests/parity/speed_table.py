@@ -1,4 +1,4 @@
-"""The table of a result of `tests.parity.speed`, as Markdown: `python -m tests.parity.speed_table RESULT.json`."""
+"""The tables of a result of `tests.parity.speed`, as Markdown: `python -m tests.parity.speed_table RESULT.json`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,41 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tests.parity.speed import MATMUL, SIZES
+from ltxbench.model.flops import forward_flops, parameter_count
+from ltxbench.model.transformer_config import TransformerConfig
+from tests.parity.speed import MATMUL, SIZES, TEXT_TOKENS
 
 FLOPS_PER_MATMUL = 2 * MATMUL**3
+CONFIG = TransformerConfig()
+"""The 19B's."""
 
 
 def main() -> None:
-    print(table(json.loads(Path(sys.argv[1]).read_text())))
+    result = json.loads(Path(sys.argv[1]).read_text())
+    print(table(result), standing(result), sep="\n\n")
+
+
+def standing(result: dict[str, Any]) -> str:
+    """Both sides beside what the arithmetic takes at the better of the two measured rates of matrix products."""
+    measured = sizes(result)
+    lines = [f"| One forward | {' | '.join(measured)} | peak memory |", "|---|" + "---:|" * (len(measured) + 1)]
+    for side, name in (("torch", "official PyTorch"), ("mlx", "this project")):
+        times = [f"{forward_s(result, side, size) * 1e3:.1f} ms" for size in measured]
+        rounds = [entry for entry in result["rounds"] if entry["side"] == side]
+        peaks = [max(entry[size]["peak_bytes"] for entry in rounds) / 1e9 for size in (measured[0], measured[-1])]
+        lines.append(f"| {name} | {' | '.join(times)} | {peaks[0]:.1f} to {peaks[1]:.1f} GB |")
+    rate = FLOPS_PER_MATMUL / min(median(_all([entry], None, "matmul_s")) for entry in result["rounds"])
+    weights = f"{2 * parameter_count(CONFIG) / 1e9:.1f} GB"
+    for name, cached in (("arithmetic", False), ("arithmetic, the text once a generation", True)):
+        work = [forward_flops(CONFIG, _tokens(size), TEXT_TOKENS, text_cached=cached) for size in measured]
+        times = [f"{flops / rate * 1e3:.1f} ms" for flops in work]
+        lines.append(f"| {name}, at {rate / 1e12:.0f} TFLOP/s | {' | '.join(times)} | {weights} |")
+    return "\n".join(lines)
+
+
+def _tokens(size: str) -> int:
+    frames, height, width = SIZES[size]
+    return frames * height * width
 
 
 def table(result: dict[str, Any]) -> str:
