@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import mlx.core as mx
-import numpy as np
 import pytest
 
 from ltxbench.model.cuda import cells, rows
 from ltxbench.model.cuda.kernel import available, kernel
+from tests.model.cuda.device import Device
 from tests.model.cuda.on_cpu import CpuKernel
-
-
-@dataclass(frozen=True)
-class Device:
-    dtype: mx.Dtype
-    rounding: float
-    """Relative error of one operation's rounding, with some room."""
-    without_kernels: Callable[[], None]
-    """From then on the plain operations run."""
-
-    def draw(self, *shape: int) -> mx.array:
-        return mx.array(np.random.default_rng(sum(shape)).standard_normal(shape, dtype=np.float32)).astype(self.dtype)
-
-
-def relative_error(out: mx.array, ref: mx.array) -> float:
-    out, ref = out.astype(mx.float32), ref.astype(mx.float32)
-    return float(np.linalg.norm(np.array(out - ref)) / np.linalg.norm(np.array(ref)))
 
 
 @pytest.fixture(params=["cuda", "cpu"])

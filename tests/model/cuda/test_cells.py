@@ -9,7 +9,7 @@ from ltxbench.model.cuda import cells
 from ltxbench.model.vae.blocks import DepthToSpaceUpsample, ResStage, Style
 from ltxbench.model.vae.convolution import CausalConv3d, Sum
 from ltxbench.model.vae.normalization import PixelNorm
-from tests.model.cuda.conftest import Device, relative_error
+from tests.model.cuda.device import Device, relative_error
 
 
 @pytest.mark.parametrize("padding", ["zeros", "reflect", "replicate", "circular"])

@@ -15,7 +15,7 @@ from ltxbench.model.cuda.kernel import available
 from ltxbench.model.positions import token_positions
 from ltxbench.model.quantized_linear import prefer_unpacking
 from ltxbench.model.rope import Rope
-from tests.model.cuda.conftest import Device, relative_error
+from tests.model.cuda.device import Device, relative_error
 
 on_cuda = pytest.mark.skipif(not available(), reason="needs MLX on CUDA")
 DIM, TOKENS = 1024, 24
