@@ -38,7 +38,6 @@ def decode_chunks(decoder: VideoDecoder, latent: mx.array, tiling: TilingConfig 
     """
     cells = (latent.shape[2], latent.shape[3], latent.shape[4])
     tiles = grid(cells, decoder.scale, tiling)
-    queue = DeviceQueue()
     shared: mx.array | None = None  # the previous chunk's share in the frames that it has in common with this one
     for time, following in pairwise([*tiles.time, None]):
         assert time is not None
@@ -51,7 +50,7 @@ def decode_chunks(decoder: VideoDecoder, latent: mx.array, tiling: TilingConfig 
         done = following.placement.start - time.placement.start
         shared = mx.contiguous(chunk[:, done:])
         finished = chunk[:, :done]
-        queue.settle(shared, finished)
+        mx.eval(shared, finished)
         del chunk
         yield finished
         del finished
