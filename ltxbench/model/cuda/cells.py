@@ -13,9 +13,11 @@ from ltxbench.model.cuda.kernel import DTYPES, WARP, WIDTH, available, bits, ker
 
 THREADS = 256
 PACKS_A_LANE = 4
+"""At most, of eight channels each: they are held in registers."""
 
-_SOURCE = """
-  constexpr int MOST = 4;  // packs of eight channels that one lane can hold
+_SOURCE = (
+    f"  constexpr int MOST = {PACKS_A_LANE};"
+    + """
   const int channels = numbers[0], frames = numbers[1], height = numbers[2], width = numbers[3], cells = numbers[4];
   const int front = numbers[5], back = numbers[6], edge = numbers[7];
   const int above = numbers[8], below = numbers[9], left = numbers[10], right = numbers[11];
@@ -75,6 +77,7 @@ _SOURCE = """
     store(a[each], padded + to + (each * lanes + lane) * 8);
   }
 """
+)
 
 
 def fits(channels: int, dtype: mx.Dtype) -> bool:
