@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import re
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -24,6 +25,8 @@ GUARD = 64
 """Elements before and after each array."""
 TYPES = {np.dtype(np.float32): "float", np.dtype(np.int32): "int"}
 INT_GUARD = -(2**31)
+DYNAMIC = re.compile(r"extern __shared__ (\w+) (\w+)\[\];")
+"""How a kernel names the shared memory whose size the launch says."""
 
 _RUNTIME = r"""
 #include <cmath>
@@ -111,7 +114,7 @@ class CpuKernel:
         self.input_names, self.output_names = input_names, output_names
         kept = [line for line in header.splitlines() if not line.startswith("#include")]
         self.header = "\n".join(kept)
-        self.source = source.replace("extern __shared__ float turned[];", "float* turned = (float*)dynamic;")
+        self.source = DYNAMIC.sub(r"\1* \2 = (\1*)dynamic;", source)
 
     def __call__(
         self,
