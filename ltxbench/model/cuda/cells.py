@@ -17,7 +17,7 @@ PACKS_A_LANE = 4
 
 _SOURCE = (
     f"  constexpr int MOST = {PACKS_A_LANE};"
-    + """
+    """
   const int channels = numbers[0], frames = numbers[1], height = numbers[2], width = numbers[3], cells = numbers[4];
   const int front = numbers[5], back = numbers[6], edge = numbers[7];
   const int above = numbers[8], below = numbers[9], left = numbers[10], right = numbers[11];
