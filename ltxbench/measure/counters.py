@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ltxbench.sensors.device_memory import DeviceMemory, device_memory_reader
-from ltxbench.sensors.energy import SHORTEST_TICKS, EnergyMeter, energy_meter, stretch_j, stretches_j
+from ltxbench.sensors.energy import FRESH_TICKS, SHORTEST_TICKS, EnergyMeter, energy_meter, stretch_j, stretches_j
 from ltxbench.sensors.swap import swapped_out_bytes
 
 
@@ -34,9 +35,15 @@ class Counters:
 
     def energy_after(self, duration_s: float) -> float | None:
         """As `energy`, where a stretch of that length is long enough for the meter; reading it takes milliseconds."""
-        if self.meter is None or duration_s < SHORTEST_TICKS * self.meter.resolution_s:
-            return None
-        return self.energy()
+        return self.energy() if self.long_enough(duration_s) else None
+
+    def long_enough(self, duration_s: float) -> bool:
+        """Whether the meter can tell the energy of a stretch of that length."""
+        return self.meter is not None and duration_s >= SHORTEST_TICKS * self.meter.resolution_s
+
+    def fresh_s(self) -> float:
+        """How long a reading of the meter serves for one of now."""
+        return FRESH_TICKS * self.meter.resolution_s if self.meter else math.inf
 
     def stretch_j(self, begin_j: float | None, end_j: float | None, duration_s: float) -> float | None:
         """Energy of a stretch; None where it is too short for the meter."""

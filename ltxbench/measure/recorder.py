@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
@@ -32,6 +33,7 @@ class CaseRecorder:
         self._emit = emit
         self._footprint = footprint
         self._counters = counters or Counters()
+        self._meter_read_s = -math.inf
         self._energy_j: float | None = None
         """At the end of the last step, or at the phase's start."""
         self.first_energy_j: float | None = None
@@ -63,14 +65,12 @@ class CaseRecorder:
         self.current = phase
         self._emit(PhaseStarted(phase=phase, start_s=self.now_s()))
         swapped = self._counters.swapped_out()
-        begin_j = self._energy_j = self._counters.energy()
-        if self.first_energy_j is None:
-            self.first_energy_j = begin_j
+        begin_j = self._energy_j = self._energy(phase)
         start_s = self.now_s()
         yield
         self._engine.synchronize()
         end_s = self.now_s()
-        end_j = self.last_energy_j = self._counters.energy()
+        end_j = self._energy(phase, end_s - start_s)
         if phase in GENERATION:
             self._generating.append((grown_j(begin_j, end_j), end_s - start_s))
         after = self._engine.memory()
@@ -115,7 +115,7 @@ class CaseRecorder:
         end_s = self.now_s()
         # The meter is read once a step, between two, and not at all between steps that are too short for it: reading
         # it would be a tenth of the time of a step of 60 ms.
-        begin_j, self._energy_j = self._energy_j, self._counters.energy_after(end_s - start_s)
+        begin_j, self._energy_j = self._energy_j, None if cold else self._counters.energy_after(end_s - start_s)
         record = StepRecord(
             stage=stage,
             index=self._cold_steps if cold else self._steps,
@@ -140,9 +140,29 @@ class CaseRecorder:
         self._emit(FactsStated(facts=facts))
 
     def close(self) -> None:
-        """Counts what happened after the last phase into the peak."""
+        """Counts what happened after the last phase into the peak, and into the energy."""
+        self._read_meter()
         memory = self._engine.memory()
         self._raise_peak(memory.peak_bytes, memory.active_bytes)
+
+    def _energy(self, phase: Phase, duration_s: float | None = None) -> float | None:
+        """At a phase's start, or at its end after that long.
+
+        Reading the meter takes milliseconds and holds up the GPU (sensors.nvidia). So nothing is read for a warm-up,
+        whose energy nobody asks for, nor at the end of what is too short for a figure and no part of the generation's.
+        """
+        short = duration_s is not None and not self._counters.long_enough(duration_s)
+        if phase is Phase.WARM_UP or (short and phase not in GENERATION):
+            return None
+        if self.now_s() - self._meter_read_s > self._counters.fresh_s():
+            self._read_meter()
+        return self.last_energy_j
+
+    def _read_meter(self) -> None:
+        self.last_energy_j = self._counters.energy()
+        if self.first_energy_j is None:
+            self.first_energy_j = self.last_energy_j
+        self._meter_read_s = self.now_s()
 
     def _raise_peak(self, *candidates: int | None) -> None:
         self.peak_bytes = highest(self.peak_bytes, *candidates)

@@ -13,6 +13,8 @@ from ltxbench.sensors.rapl import open_rapl
 
 SHORTEST_TICKS = 5
 """A stretch of fewer ticks of the counter has no figure: each end may be off by one."""
+FRESH_TICKS = 0.2
+"""So long after a reading the next one would most likely be the same."""
 
 
 class EnergyMeter(Protocol):

@@ -84,7 +84,7 @@ class Nvidia:
         return None if limit is None or default is None else (limit / 1e3, default / 1e3)
 
     def energy_j(self) -> float | None:
-        """Since the driver was loaded. Moves every 100 ms; asking takes 2 to 8 ms."""
+        """Since the driver was loaded. Moves every 100 ms; asking takes 2 to 8 ms and holds up the GPU."""
         millijoules = self._ask("nvmlDeviceGetTotalEnergyConsumption")
         return None if millijoules is None else millijoules / 1e3
 

@@ -91,6 +91,44 @@ def test_the_meter_is_read_once_a_step(recorded):
         assert meter.reads - before == 5
 
 
+def test_the_meter_is_not_read_for_what_is_warmed_up_nor_after_what_is_too_short_to_tell(recorded):
+    engine, events, meter, recorder = recorded
+    with recorder.warm_up():
+        engine.now_s += 5
+    assert meter.reads == 0
+    engine.now_s += 1
+    with recorder.phase(Phase.LOAD):
+        engine.now_s += 0.4
+    assert meter.reads == 1
+    engine.now_s += 1
+    with recorder.phase(Phase.LOAD):
+        engine.now_s += 0.6
+    assert meter.reads == 3
+    told = [event.record.energy_j for event in events if isinstance(event, PhaseEnded)]
+    assert told == [None, None, pytest.approx(6.0)]
+
+
+def test_a_reading_serves_the_phase_that_follows_at_once(recorded):
+    engine, events, meter, recorder = recorded
+    for phase_s in (2.0, 3.0, 0.01):
+        with recorder.phase(Phase.ENCODE):
+            engine.now_s += phase_s
+        engine.now_s += 0.005
+    assert meter.reads == 3
+    told = [event.record.energy_j for event in events if isinstance(event, PhaseEnded)]
+    assert told == [pytest.approx(20.0), pytest.approx(30.0, abs=0.1), None]
+
+
+def test_the_energy_of_a_case_ends_where_its_last_phase_does(recorded):
+    engine, _, _, recorder = recorded
+    engine.now_s += 1
+    for phase, phase_s in ((Phase.DECODE, 2.0), (Phase.EXPORT, 0.3)):
+        with recorder.phase(phase):
+            engine.now_s += phase_s
+    recorder.close()
+    assert recorder.last_energy_j - recorder.first_energy_j == pytest.approx(23.0)
+
+
 def test_twice_a_second_a_sample_carries_the_devices_own_counter(recorded):
     engine, events, _, recorder = recorded
     sampler = MemorySampler(engine, recorder, events.append, no_footprint, counters=Counters(device_memory=Device()))
