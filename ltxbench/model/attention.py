@@ -9,8 +9,7 @@ import mlx.core as mx
 import mlx.nn as nn
 
 from ltxbench.model.cuda import rows
-from ltxbench.model.device_queue import FEW_ROWS, Submit, hold_back
-from ltxbench.model.joined_linear import JoinedLinear, join
+from ltxbench.model.joined_linear import FEW_ROWS, JoinedLinear, join
 from ltxbench.model.rope import Rotation
 
 
@@ -40,11 +39,10 @@ class Attention(nn.Module):
             self._joined = None  # what it alone holds is free before more is allocated
             self._joined = join(layers)
 
-    def __call__(self, x: mx.array, rotation: Rotation, submit: Submit = hold_back) -> mx.array:
-        """Self-attention of x [B, N, dim]; `submit` is given what it consists of, piece by piece."""
+    def __call__(self, x: mx.array, rotation: Rotation) -> mx.array:
+        """Self-attention of x [B, N, dim]."""
         q, k, v = self._queries_keys_values(x, rotation)
-        submit(q, k, v)
-        return self._attend(self._split(q), self._split(k), self._split(v), submit)
+        return self._attend(self._split(q), self._split(k), self._split(v))
 
     def _queries_keys_values(self, x: mx.array, rotation: Rotation) -> tuple[mx.array, mx.array, mx.array]:
         """[B, N, heads * head_dim] each, queries and keys normed and rotated."""
@@ -84,8 +82,7 @@ class Attention(nn.Module):
         """[B, N, heads * head_dim] to [B, heads, N, head_dim], without a copy."""
         return x.reshape(*x.shape[:2], self.heads, -1).swapaxes(1, 2)
 
-    def _attend(self, q: mx.array, k: mx.array, v: mx.array, submit: Submit = hold_back) -> mx.array:
+    def _attend(self, q: mx.array, k: mx.array, v: mx.array) -> mx.array:
         heads = mx.fast.scaled_dot_product_attention(q, k, v, scale=self.scale)
-        submit(heads)
         out: mx.array = self.to_out[0](heads.swapaxes(1, 2).flatten(2))
         return out

@@ -35,20 +35,19 @@ class TransformerBlock(nn.Module):
         *,
         skip_self_attention: bool = False,
         submit: Submit = hold_back,
-        submit_small: Submit = hold_back,
     ) -> mx.array:
         """x [B, N, dim], modulation [B, 1 or N, 6, dim], text from `attn2.keys_values`.
 
-        `submit` is given each of the three parts as soon as it is put together, `submit_small` what is within them.
+        `submit` is given each of the three parts as soon as it is put together.
         """
         level = Modulation(self.scale_shift_table + modulation, self.eps)
 
         h = level.norm(x, scale=SCALE_MSA, shift=SHIFT_MSA)
-        h = self.attn1.values_only(h) if skip_self_attention else self.attn1(h, rotation, submit_small)
+        h = self.attn1.values_only(h) if skip_self_attention else self.attn1(h, rotation)
         x, h = level.add_norm(x, h, gate=GATE_MSA)
         submit(h)
         x, h = level.add_norm(x, self.attn2.cross(h, *text), scale=SCALE_MLP, shift=SHIFT_MLP)
         submit(h)
-        x = add_gated(x, level[GATE_MLP], self.ff(h, submit_small))
+        x = add_gated(x, level[GATE_MLP], self.ff(h))
         submit(x)
         return x

@@ -7,7 +7,6 @@ import math
 import mlx.core as mx
 import mlx.nn as nn
 
-from ltxbench.model.device_queue import Submit, hold_back
 from ltxbench.model.fused import fused
 
 EXPANSION = 4
@@ -37,12 +36,9 @@ class FeedForward(nn.Module):
         # The middle entry is the official dropout: it has no parameters but counts in the names (net.0, net.2).
         self.net = [ProjectIn(dim, EXPANSION * dim), nn.Identity(), nn.Linear(EXPANSION * dim, dim)]
 
-    def __call__(self, x: mx.array, submit: Submit = hold_back) -> mx.array:
-        """`submit` is given what has 4 * dim channels, a block's largest temporary."""
+    def __call__(self, x: mx.array) -> mx.array:
         into, _, out_of = self.net
-        wide = into(x)
-        submit(wide)
-        out: mx.array = out_of(wide)
+        out: mx.array = out_of(into(x))
         return out
 
 

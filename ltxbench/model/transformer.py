@@ -17,7 +17,7 @@ from ltxbench.model import joined_linear
 from ltxbench.model.adaln import modulate
 from ltxbench.model.block import TransformerBlock
 from ltxbench.model.checkpoint import Checkpoint, load_strict
-from ltxbench.model.device_queue import FEW_ROWS, DeviceQueue
+from ltxbench.model.device_queue import DeviceQueue
 from ltxbench.model.feed_forward import CaptionProjection
 from ltxbench.model.positions import token_positions
 from ltxbench.model.rope import Rope, Rotation
@@ -26,6 +26,11 @@ from ltxbench.model.transformer_config import TransformerConfig
 
 PREFIX = "model.diffusion_model."
 CONNECTORS = ("video_embeddings_connector.", "audio_embeddings_connector.", "embeddings_connector.")
+FEW_ROWS = 2048
+"""Of all samples together: up to here a GPU is done with its work about as soon as the host has put it together."""
+ROWS_HELD = 11
+"""What a third of a block holds while it is computed, its input and its output included, for each row: the feed-forward
+of 4 * dim channels before and after its activation, and what lies around it."""
 AUDIO_MARKS = ("audio", "a2v", "v2a", "av_ca")
 
 
@@ -165,18 +170,19 @@ class VideoTransformer(nn.Module):
                 text,
                 skip_self_attention=skip,
                 submit=queue.submit,
-                submit_small=queue.submit_small,
             )
         return self._head(x, embedded)
 
     def queue(self, rows: int) -> DeviceQueue:
         """For forwards of so many rows, all samples counted.
 
-        Two pieces must wait for the device, or it would wait for the host. Those of many rows hold memory and are
-        made smaller; packed weights hold it once unpacked, and their pieces take longer.
+        Where there are few rows two pieces must wait for the device, or it would wait for the host. Packed weights
+        take longer and hold memory once unpacked, how much depends on the layer.
         """
-        packed = isinstance(self.transformer_blocks[0].ff.net[-1], nn.QuantizedLinear)
-        return DeviceQueue(depth=1 if packed else 2, small_pieces=rows > FEW_ROWS)
+        if isinstance(self.transformer_blocks[0].ff.net[-1], nn.QuantizedLinear):
+            return DeviceQueue()
+        depth = 2 if rows <= FEW_ROWS else 1
+        return DeviceQueue(depth, held_bytes=depth * ROWS_HELD * rows * self.config.dim * self.dtype.size)
 
     def _head(self, x: mx.array, embedded: mx.array) -> mx.array:
         """Unlike in the blocks the norm subtracts the mean, and the raw embedded timestep modulates."""

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import mlx.core as mx
 import pytest
 
@@ -78,32 +80,58 @@ def test_a_gpu_settles_a_piece_behind_the_next_one_and_a_cpu_at_once(waited: lis
 def test_a_cpu_computes_what_is_finished_at_once_and_nothing_before(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device_queue, "on_gpu", lambda: False)
     monkeypatch.setattr(mx, "async_eval", lambda *arrays: pytest.fail("handed over"))
-    queue, seen = DeviceQueue(small_pieces=True), list[float]()
+    queue, seen = DeviceQueue(), list[float]()
     total = mx.array(1.0) + mx.array(2.0)
     queue.submit(total)
-    queue.submit_small(total, total)
     queue.finish(total, then=lambda: seen.append(total.item()))
     assert seen == [3.0]
 
 
-def test_arrays_that_are_submitted_together_are_one_piece(waited: list[mx.array]) -> None:
-    queue = DeviceQueue(depth=1)
-    first, second, third = (mx.array(index) for index in range(3))
-    queue.submit(first, second)
-    assert not waited
-    queue.submit(third)
-    assert ids(waited) == ids([first, second])
+@pytest.fixture
+def memory(waited: list[mx.array], monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """What MLX says it holds, reading after reading; the last one again and again. Each nap lets time pass."""
+    readings, now_s = list[int](), [0.0]
+    monkeypatch.setattr(mx, "get_active_memory", lambda: readings.pop(0) if len(readings) > 1 else readings[0])
+    monkeypatch.setattr(device_queue.time, "monotonic", lambda: now_s[0])
+    monkeypatch.setattr(device_queue.time, "sleep", lambda nap_s: now_s.__setitem__(0, now_s[0] + nap_s))
+    yield readings
+    assert len(readings) == 1
 
 
-@pytest.mark.parametrize("small_pieces", [False, True])
-def test_small_pieces_are_handed_over_where_the_queue_is_one_of_such(
-    small_pieces: bool, waited: list[mx.array], monkeypatch: pytest.MonkeyPatch
+def test_a_piece_is_handed_over_when_late_memory_has_come_back(memory: list[int]) -> None:
+    queue = DeviceQueue(held_bytes=100)
+    memory += [1000]
+    queue.submit(mx.array(0))
+    memory += [1101, 1101, 1100]
+    memory.pop(0)
+    queue.submit(mx.array(1))
+
+
+def test_what_is_held_counts_from_the_lowest_that_was_seen(memory: list[int]) -> None:
+    queue = DeviceQueue(held_bytes=100)
+    memory += [1000]
+    queue.submit(mx.array(0))
+    memory[:] = [900]
+    queue.submit(mx.array(1))
+    memory[:] = [1001, 1000]
+    queue.submit(mx.array(2))
+
+
+def test_memory_that_does_not_come_back_is_waited_for_once(memory: list[int]) -> None:
+    queue = DeviceQueue(held_bytes=100)
+    memory += [1000]
+    queue.submit(mx.array(0))
+    memory[:] = [5000]
+    start_s = device_queue.time.monotonic()
+    queue.submit(mx.array(1))
+    waited_s = device_queue.time.monotonic() - start_s
+    assert device_queue.LATE_S < waited_s < 2 * device_queue.LATE_S
+    queue.submit(mx.array(2))
+    assert device_queue.time.monotonic() - start_s == waited_s
+
+
+def test_a_queue_without_a_bound_does_not_look_at_memory(
+    waited: list[mx.array], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    handed_over: list[mx.array] = []
-    monkeypatch.setattr(mx, "async_eval", lambda *arrays: handed_over.extend(arrays))
-    queue = DeviceQueue(depth=1, small_pieces=small_pieces)
-    small, other, last = (mx.array(index) for index in range(3))
-    queue.submit_small(small, other)
-    queue.submit(last)
-    assert ids(handed_over) == ids([small, other, last] if small_pieces else [last])
-    assert ids(waited) == ids([small, other] if small_pieces else [])
+    monkeypatch.setattr(mx, "get_active_memory", lambda: pytest.fail("looked"))
+    DeviceQueue().submit(mx.array(0))

@@ -14,7 +14,7 @@ from ltxbench.model import device_queue
 from ltxbench.model import transformer as transformer_module
 from ltxbench.model.attention import Attention
 from ltxbench.model.checkpoint import named_parameters
-from ltxbench.model.device_queue import DeviceQueue, Submit, Then
+from ltxbench.model.device_queue import DeviceQueue, Then
 from ltxbench.model.flops import parameter_count
 from ltxbench.model.rope import Rotation
 from ltxbench.model.transformer import PREFIX, VideoTransformer
@@ -105,9 +105,9 @@ def test_what_comes_before_the_text_is_computed_once_for_all_prompts(
     inputs, batches = stored("transformer"), []
     attend = Attention.__call__
 
-    def spied(self: Attention, x: mx.array, rotation: Rotation, submit: Submit) -> mx.array:
+    def spied(self: Attention, x: mx.array, rotation: Rotation) -> mx.array:
         batches.append(x.shape[0])
-        return attend(self, x, rotation, submit)
+        return attend(self, x, rotation)
 
     monkeypatch.setattr(Attention, "__call__", spied)
     conditioning = transformer.prepare(inputs["inputs.context"], GRID, FPS)
@@ -115,28 +115,38 @@ def test_what_comes_before_the_text_is_computed_once_for_all_prompts(
     assert batches == [1, 2]
 
 
-@pytest.mark.parametrize("many", [False, True])
-def test_a_block_is_handed_over_in_thirds_and_in_smaller_pieces_where_rows_are_many(
-    transformer: VideoTransformer, many: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_block_is_handed_over_in_thirds(transformer: VideoTransformer, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the queue of a GPU on the device at hand."""
-    expected, pieces = velocity(transformer), list[list[int]]()
+    expected, pieces = velocity(transformer), list[int]()
     hand_over = DeviceQueue._hand_over
     monkeypatch.setattr(device_queue, "on_gpu", lambda: True)
-    monkeypatch.setattr(transformer_module, "FEW_ROWS", 2 * math.prod(GRID) - many)
 
     def spied(queue: DeviceQueue, piece: tuple[mx.array, ...], then: Then | None) -> None:
-        pieces.append([array.size // (2 * math.prod(GRID)) for array in piece])
+        pieces.extend(array.size // (2 * math.prod(GRID)) for array in piece)
         hand_over(queue, piece, then)
 
     inputs = stored("transformer")
     conditioning = transformer.prepare_at(inputs["inputs.context"], np.array(inputs["inputs.positions"]))
     monkeypatch.setattr(DeviceQueue, "_hand_over", spied)
     out = transformer(inputs["inputs.latent"], inputs["inputs.timesteps"], conditioning)
-    dim = transformer.config.dim
-    qkv, heads, third, wide = [dim] * 3, [dim], [dim], [4 * dim]
-    assert pieces == ([qkv, heads, third, third, wide, third] if many else [third] * 3) * 2
+    assert pieces == [transformer.config.dim] * 3 * 2
     assert mx.array_equal(out, expected)
+
+
+@pytest.mark.parametrize(("rows", "pieces"), [(1536, 2), (2048, 2), (2304, 1), (4608, 1)])
+def test_the_queue_holds_as_much_memory_as_its_pieces_need(
+    transformer: VideoTransformer, rows: int, pieces: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A third of a block holds at most its input, what is 4 * dim wide twice, and its output."""
+    made: list[tuple[int, int | None]] = []
+    monkeypatch.setattr(
+        transformer_module, "DeviceQueue", lambda depth, held_bytes=None: made.append((depth, held_bytes))
+    )
+    transformer.queue(rows)
+    ((depth, held_bytes),) = made
+    assert depth == pieces
+    assert held_bytes is not None
+    assert held_bytes >= pieces * rows * transformer.config.dim * transformer.dtype.size * (1 + 2 * 4 + 1)
 
 
 def test_preparing_leaves_no_work_for_the_first_step(
