@@ -9,7 +9,7 @@ import mlx.core as mx
 import mlx.nn as nn
 
 from ltxbench.model.cuda import rows
-from ltxbench.model.joined_linear import FEW_ROWS, JoinedLinear, join
+from ltxbench.model.joined_linear import JoinedLinear, join
 from ltxbench.model.rope import Rotation
 
 
@@ -30,7 +30,7 @@ class Attention(nn.Module):
         self._joined: JoinedLinear | None = None
 
     def join(self) -> None:
-        """Lets self-attention of few rows take queries, keys and values as one product, if the layers are alike.
+        """Lets self-attention take queries, keys and values as one product, if the layers are alike.
 
         To be called again once they have changed; until then each has its own product.
         """
@@ -47,8 +47,7 @@ class Attention(nn.Module):
     def _queries_keys_values(self, x: mx.array, rotation: Rotation) -> tuple[mx.array, mx.array, mx.array]:
         """[B, N, heads * head_dim] each, queries and keys normed and rotated."""
         layers = self.to_q, self.to_k, self.to_v
-        few = x.size // x.shape[-1] <= FEW_ROWS
-        if few and self._joined is not None and self._joined.stands_for(layers):
+        if self._joined is not None and self._joined.stands_for(layers):
             q_from, k_from = self._joined(x), None
             q, k, v = mx.split(q_from, len(layers), axis=-1)
         else:

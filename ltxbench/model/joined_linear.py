@@ -1,8 +1,8 @@
-"""Several linear layers of one input as one product, where there are few rows.
+"""Several linear layers of one input as one product.
 
-On CUDA the product of few rows with one layer's weights does not fill the device, that with three layers' does better
-(docs/performance.md). The layers stay, under their official names: their parameters become views of the joined ones,
-so that LoRA and quantization see what the files name, and no weight is held twice.
+On CUDA the product with one layer's weights does not fill the device where rows are few, and that with three layers'
+does better (docs/performance.md). The layers stay, under their official names: their parameters become views of the
+joined ones, so that LoRA and quantization see what the files name, and no weight is held twice.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ import mlx.nn as nn
 from ltxbench.model.cuda.kernel import available
 from ltxbench.model.quantized_linear import UnpackingLinear
 
-FEW_ROWS = 5120
-"""Of all samples together: up to here the joined product is faster, or no slower."""
 KINDS = (nn.Linear, nn.QuantizedLinear, UnpackingLinear)
 
 

@@ -26,9 +26,9 @@ from ltxbench.model.transformer_config import TransformerConfig
 
 PREFIX = "model.diffusion_model."
 CONNECTORS = ("video_embeddings_connector.", "audio_embeddings_connector.", "embeddings_connector.")
-FEW_ROWS = 2048
+FEW_ROWS = 2560
 """Of all samples together: up to here a GPU is done with its work about as soon as the host has put it together."""
-ROWS_HELD = 11
+ROWS_HELD = 12
 """What a third of a block holds while it is computed, its input and its output included, for each row: the feed-forward
 of 4 * dim channels before and after its activation, and what lies around it."""
 AUDIO_MARKS = ("audio", "a2v", "v2a", "av_ca")
@@ -104,7 +104,7 @@ class VideoTransformer(nn.Module):
         return transformer
 
     def join_products(self) -> None:
-        """Lets self-attention of few rows take queries, keys and values as one product, where that is faster.
+        """Lets self-attention take queries, keys and values as one product, where that is faster.
 
         To be called on evaluated weights, and again after some were changed.
         """

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from ltxbench.matrix.case import Quantization
-from ltxbench.model import attention as attention_module
 from ltxbench.model import joined_linear, quantized_linear
 from ltxbench.model.attention import Attention
 from ltxbench.model.checkpoint import Checkpoint, named_parameters
@@ -158,17 +157,6 @@ def test_joining_again_does_nothing_to_unchanged_layers(monkeypatch: pytest.Monk
     joined.attn1.join()
     assert joined.attn1._joined is first
     assert joined.attn1.to_q.weight is weight
-
-
-def test_many_rows_take_three_products(products: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    joined = model("float32", monkeypatch)
-    joined.attn1.join()
-    monkeypatch.setattr(attention_module, "FEW_ROWS", 2 * TOKENS - 1)
-    apart = attend(joined)
-    assert not products
-    monkeypatch.setattr(attention_module, "FEW_ROWS", 2 * TOKENS)
-    assert_near(attend(joined), apart, "float32")
-    assert products
 
 
 def test_values_are_attended_to_where_the_one_product_left_them(monkeypatch: pytest.MonkeyPatch) -> None:
