@@ -36,8 +36,6 @@ SYNTHETIC = (
     "These weights are synthetic, made from a seed: what the work costs is measured, the pictures mean nothing, and "
     "neither times nor memory are those of the real model."
 )
-FULL_SIZE = "random"
-"""The synthetic weights whose figures are those of the model's architecture."""
 MAX_REASONS = 5
 
 
@@ -284,7 +282,7 @@ def _refuse_untrusted(run: RunFolder, console: Console) -> None:
     if len(told) > MAX_REASONS:
         message += f"; and {len(told) - MAX_REASONS} more"
     weights = run.record.weights
-    if weights.synthetic and weights.kind != FULL_SIZE:
+    if weights.synthetic and not weights.full_size_random:
         _say(console, f"INVALID, as figures of weights this small often are: {message}")
     else:
         raise InvalidMeasurement(message, hint="The page has them all, and what to do.")

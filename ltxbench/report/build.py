@@ -148,7 +148,7 @@ def is_random(run: RunRecord) -> bool:
 def _synthetic(run: RunRecord) -> str | None:
     if not run.weights.synthetic:
         return None
-    if is_random(run) and ":" not in run.weights.kind:  # random:small names another size
+    if run.weights.full_size_random:
         return (
             f"Synthetic weights ({run.weights.kind}): the architecture of LTX-2 19B at full size, its values drawn "
             "from a seed, never trained. The times and the memory are what the work costs; the pictures mean nothing."

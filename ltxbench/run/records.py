@@ -24,6 +24,7 @@ from enum import StrEnum
 from ltxbench.frozen import Frozen
 from ltxbench.matrix.case import Case, Matrix
 from ltxbench.run.conditions import Conditions, Examination
+from ltxbench.weights.files import FROM_DISK, RANDOM
 
 SCHEMA_VERSION = 2
 
@@ -246,6 +247,11 @@ class Weights(Frozen):
     """Made from a seed: the cost is measured, the pictures mean nothing."""
     digest: str | None = None
     """sha256 over the files' sha256."""
+
+    @property
+    def full_size_random(self) -> bool:
+        """Drawn from a seed, but at the size of the real model, whose cost is theirs."""
+        return self.synthetic and self.kind.removesuffix(FROM_DISK) == RANDOM
 
 
 class MatmulRate(Frozen):

@@ -14,7 +14,8 @@ UPSCALER = "ltx-2-spatial-upscaler-x2-1.0.safetensors"
 GEMMA = "gemma-3-12b-it-qat-q4_0-unquantized"
 GEMMA_4BIT = "gemma-3-12b-it-qat-4bit"
 
-
+RANDOM = "random"
+"""The kind of random weights of the 19B."""
 FROM_DISK = ", from disk"
 """Ends the kind of random weights that were written as files first."""
 

@@ -13,7 +13,7 @@ import pytest
 
 from ltxbench.run import store
 from ltxbench.run.lock import machine_lock
-from ltxbench.run.records import Outcome, Phase
+from ltxbench.run.records import Outcome, Phase, Weights
 from ltxbench.run.script import CaseScript, Failure, Fault, Script
 from ltxbench.weights.files import WeightFiles
 from tests.run.conftest import end
@@ -236,6 +236,21 @@ def test_figures_that_cannot_be_trusted_have_an_exit_code_of_their_own(bench, fo
     assert "Traceback" not in errors
     assert "first" in output
     assert stored(folder).cases[0].outcome is Outcome.OK
+
+
+@pytest.mark.parametrize(
+    ("kind", "synthetic", "full_size"),
+    [
+        ("random", True, True),
+        ("random, from disk", True, True),
+        ("random:small", True, False),
+        ("random:small, from disk", True, False),
+        ("tiny", True, False),
+        ("official", False, False),
+    ],
+)
+def test_random_weights_of_the_19b_claim_its_figures_from_a_disk_too(kind, synthetic, full_size):
+    assert Weights(kind=kind, synthetic=synthetic).full_size_random is full_size
 
 
 def test_of_small_weights_that_is_said_and_no_more(bench):

@@ -90,7 +90,7 @@ def _end_with_the_parent() -> None:
 
 def kind_of(weights: RandomWeights) -> str:
     """How a run's record calls them: the 19B is plainly random."""
-    return "random" if weights.size == DEFAULT else f"random:{weights.size}"
+    return files.RANDOM if weights.size == DEFAULT else f"{files.RANDOM}:{weights.size}"
 
 
 def _write(folder: Path, weights: RandomWeights, names: list[str], watch: Watch | None) -> None:
