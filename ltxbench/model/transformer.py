@@ -17,6 +17,7 @@ from ltxbench.model import joined_linear
 from ltxbench.model.adaln import modulate
 from ltxbench.model.block import TransformerBlock
 from ltxbench.model.checkpoint import Checkpoint, load_strict
+from ltxbench.model.cuda.kernel import available
 from ltxbench.model.device_queue import DeviceQueue
 from ltxbench.model.feed_forward import CaptionProjection
 from ltxbench.model.positions import token_positions
@@ -177,12 +178,14 @@ class VideoTransformer(nn.Module):
         """For forwards of so many rows, all samples counted.
 
         Where there are few rows two pieces must wait for the device, or it would wait for the host. Packed weights
-        take longer and hold memory once unpacked, how much depends on the layer.
+        take longer and hold memory once unpacked, how much depends on the layer. That memory comes back late was seen
+        on CUDA.
         """
         if isinstance(self.transformer_blocks[0].ff.net[-1], nn.QuantizedLinear):
             return DeviceQueue()
         depth = 2 if rows <= FEW_ROWS else 1
-        return DeviceQueue(depth, held_bytes=depth * ROWS_HELD * rows * self.config.dim * self.dtype.size)
+        held_bytes = depth * ROWS_HELD * rows * self.config.dim * self.dtype.size
+        return DeviceQueue(depth, held_bytes=held_bytes if available() else None)
 
     def _head(self, x: mx.array, embedded: mx.array) -> mx.array:
         """Unlike in the blocks the norm subtracts the mean, and the raw embedded timestep modulates."""

@@ -133,20 +133,39 @@ def test_a_block_is_handed_over_in_thirds(transformer: VideoTransformer, monkeyp
     assert mx.array_equal(out, expected)
 
 
-@pytest.mark.parametrize(("rows", "pieces"), [(1536, 2), (2304, 2), (3072, 1), (4608, 1)])
-def test_the_queue_holds_as_much_memory_as_its_pieces_need(
-    transformer: VideoTransformer, rows: int, pieces: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A third of a block holds at most its input, what is 4 * dim wide twice, and its output."""
+@pytest.fixture
+def queues(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int | None]]:
+    """Depth and bound of every queue that a transformer makes."""
     made: list[tuple[int, int | None]] = []
     monkeypatch.setattr(
         transformer_module, "DeviceQueue", lambda depth, held_bytes=None: made.append((depth, held_bytes))
     )
+    return made
+
+
+@pytest.mark.parametrize(("rows", "pieces"), [(1536, 2), (2304, 2), (3072, 1), (4608, 1)])
+def test_the_queue_holds_as_much_memory_as_its_pieces_need(
+    transformer: VideoTransformer,
+    rows: int,
+    pieces: int,
+    queues: list[tuple[int, int | None]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A third of a block holds at most its input, what is 4 * dim wide twice, and its output."""
+    monkeypatch.setattr(transformer_module, "available", lambda: True)
     transformer.queue(rows)
-    ((depth, held_bytes),) = made
+    ((depth, held_bytes),) = queues
     assert depth == pieces
     assert held_bytes is not None
     assert held_bytes >= pieces * rows * transformer.config.dim * transformer.dtype.size * (1 + 2 * 4 + 1)
+
+
+def test_the_queue_is_bounded_on_cuda_alone(
+    transformer: VideoTransformer, queues: list[tuple[int, int | None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transformer_module, "available", lambda: False)
+    transformer.queue(1536)
+    assert queues == [(2, None)]
 
 
 def test_preparing_leaves_no_work_for_the_first_step(
