@@ -32,6 +32,9 @@ HINT = (
     "many times faster."
 )
 SYSTEM_NAMES = ("libopenblasp.so.0", "libopenblas.so.0", "libblis.so.4", "libblis.so.3")
+SPIN, SPIN_CYCLES_LOG2 = "OPENBLAS_THREAD_TIMEOUT", "4"
+"""OpenBLAS's threads wait for the next product in a loop, for 2 ** 26 cycles unless told otherwise: all cores are busy
+then while MLX does in one thread what lies between two products."""
 _PROBE_TIMEOUT_S = 30
 
 
@@ -119,7 +122,7 @@ def preload_environment(blas: Blas) -> dict[str, str]:
     if blas.path is None:
         return {}
     others = [path for path in os.environ.get("LD_PRELOAD", "").split(":") if path and path != str(blas.path)]
-    return {"LD_PRELOAD": ":".join([str(blas.path), *others])}
+    return {SPIN: os.environ.get(SPIN, SPIN_CYCLES_LOG2), "LD_PRELOAD": ":".join([str(blas.path), *others])}
 
 
 def _probed(path: Path) -> Blas | str:

@@ -15,6 +15,7 @@ from typing import Any
 import mlx.core as mx
 
 from ltxbench.errors import LtxbenchError
+from ltxbench.model.cpu_streams import beside
 from ltxbench.model.device_queue import DeviceQueue
 from ltxbench.model.guidance import Guidance
 from ltxbench.model.schedule import Sigmas
@@ -146,7 +147,8 @@ class _Predictor:
         else:
             cond = self._clean(latent, levels, self.conditioning)
             if self.negative is not None:
-                uncond = self._clean(latent, levels, self.negative)
+                with beside():
+                    uncond = self._clean(latent, levels, self.negative)
         if self.guidance.needs_perturbed:
             perturbed = self._clean(latent, levels, self.conditioning, skip=self.guidance.stg_blocks)
         return self.guidance.combine(cond, uncond, perturbed)

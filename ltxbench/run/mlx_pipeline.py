@@ -198,7 +198,7 @@ def _conditioning(
     """On the prompt, on the negative prompt, and on both as one batch.
 
     CUDA takes both forwards as one batch, which was measured to be faster there (docs/performance.md); elsewhere they
-    are taken one after the other, which needs less memory.
+    are two, which a CPU computes side by side, and other GPUs one after the other, in less memory.
     """
     if not guidance.needs_negative or texts.negative is None:
         return transformer.prepare(texts.prompt, grid, case.fps), None, None

@@ -98,10 +98,17 @@ def test_a_library_that_was_asked_for_and_does_not_work_is_an_error(monkeypatch,
 
 def test_the_library_goes_in_front_of_what_is_preloaded_already(monkeypatch):
     monkeypatch.delenv("LD_PRELOAD", raising=False)
-    assert preload_environment(GOOD) == {"LD_PRELOAD": "/good.so"}
+    assert preload_environment(GOOD)["LD_PRELOAD"] == "/good.so"
     for already in ("/other.so", "/other.so:/good.so", "/good.so:/other.so"):
         monkeypatch.setenv("LD_PRELOAD", already)
-        assert preload_environment(GOOD) == {"LD_PRELOAD": "/good.so:/other.so"}
+        assert preload_environment(GOOD)["LD_PRELOAD"] == "/good.so:/other.so"
+
+
+def test_the_librarys_threads_do_not_keep_the_cores_busy_between_products_unless_told_to(monkeypatch):
+    monkeypatch.delenv("OPENBLAS_THREAD_TIMEOUT", raising=False)
+    assert preload_environment(GOOD)["OPENBLAS_THREAD_TIMEOUT"] == "4"
+    monkeypatch.setenv("OPENBLAS_THREAD_TIMEOUT", "26")
+    assert preload_environment(GOOD)["OPENBLAS_THREAD_TIMEOUT"] == "26"
 
 
 @pytest.fixture(scope="module")
