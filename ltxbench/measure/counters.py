@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -33,17 +32,13 @@ class Counters:
         """Joules since some origin."""
         return self.meter.read_j() if self.meter else None
 
-    def energy_after(self, duration_s: float) -> float | None:
-        """As `energy`, where a stretch of that length is long enough for the meter; reading it takes milliseconds."""
-        return self.energy() if self.long_enough(duration_s) else None
-
     def long_enough(self, duration_s: float) -> bool:
         """Whether the meter can tell the energy of a stretch of that length."""
         return self.meter is not None and duration_s >= SHORTEST_TICKS * self.meter.resolution_s
 
     def fresh_s(self) -> float:
         """How long a reading of the meter serves for one of now."""
-        return FRESH_TICKS * self.meter.resolution_s if self.meter else math.inf
+        return FRESH_TICKS * self.meter.resolution_s if self.meter else 0.0
 
     def stretch_j(self, begin_j: float | None, end_j: float | None, duration_s: float) -> float | None:
         """Energy of a stretch; None where it is too short for the meter."""

@@ -115,7 +115,8 @@ class CaseRecorder:
         end_s = self.now_s()
         # The meter is read once a step, between two, and not at all between steps that are too short for it: reading
         # it would be a tenth of the time of a step of 60 ms.
-        begin_j, self._energy_j = self._energy_j, None if cold else self._counters.energy_after(end_s - start_s)
+        told = not cold and self._counters.long_enough(end_s - start_s)
+        begin_j, self._energy_j = self._energy_j, self._fresh_energy() if told else None
         record = StepRecord(
             stage=stage,
             index=self._cold_steps if cold else self._steps,
@@ -141,7 +142,7 @@ class CaseRecorder:
 
     def close(self) -> None:
         """Counts what happened after the last phase into the peak, and into the energy."""
-        self._read_meter()
+        self._fresh_energy()
         memory = self._engine.memory()
         self._raise_peak(memory.peak_bytes, memory.active_bytes)
 
@@ -154,15 +155,16 @@ class CaseRecorder:
         short = duration_s is not None and not self._counters.long_enough(duration_s)
         if phase is Phase.WARM_UP or (short and phase not in GENERATION):
             return None
-        if self.now_s() - self._meter_read_s > self._counters.fresh_s():
-            self._read_meter()
-        return self.last_energy_j
+        return self._fresh_energy()
 
-    def _read_meter(self) -> None:
-        self.last_energy_j = self._counters.energy()
-        if self.first_energy_j is None:
-            self.first_energy_j = self.last_energy_j
-        self._meter_read_s = self.now_s()
+    def _fresh_energy(self) -> float | None:
+        """The last reading, if it is hardly older than one of now."""
+        if self.now_s() - self._meter_read_s > self._counters.fresh_s():
+            self.last_energy_j = self._counters.energy()
+            self._meter_read_s = self.now_s()
+            if self.first_energy_j is None:
+                self.first_energy_j = self.last_energy_j
+        return self.last_energy_j
 
     def _raise_peak(self, *candidates: int | None) -> None:
         self.peak_bytes = highest(self.peak_bytes, *candidates)

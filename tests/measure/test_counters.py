@@ -129,6 +129,17 @@ def test_the_energy_of_a_case_ends_where_its_last_phase_does(recorded):
     assert recorder.last_energy_j - recorder.first_energy_j == pytest.approx(23.0)
 
 
+def test_the_reading_after_the_last_step_is_that_at_the_end_of_its_phase(recorded):
+    engine, events, meter, recorder = recorded
+    with recorder.phase(Phase.DENOISE_1):
+        for _ in range(2):
+            with recorder.step(stage=1, sigma=1.0, forwards=1):
+                engine.now_s += 1
+    assert meter.reads == 3
+    (phase,) = [event.record for event in events if isinstance(event, PhaseEnded)]
+    assert phase.energy_j == pytest.approx(20.0)
+
+
 def test_twice_a_second_a_sample_carries_the_devices_own_counter(recorded):
     engine, events, _, recorder = recorded
     sampler = MemorySampler(engine, recorder, events.append, no_footprint, counters=Counters(device_memory=Device()))
