@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
+from types import SimpleNamespace
 
 import mlx.core as mx
 import numpy as np
@@ -14,11 +16,15 @@ from ltxbench.model.schedule import dev_sigmas
 from tests.model import stored_transformer
 from tests.model.stored_transformer import FPS, GRID, stored
 
-on_a_cpu = pytest.mark.skipif(mx.default_device().type == mx.DeviceType.gpu, reason="a GPU has one stream here")
+
+@pytest.fixture
+def default(monkeypatch: pytest.MonkeyPatch) -> Callable[[mx.DeviceType], None]:
+    """Makes MLX name a device of that type as its default, whether there is one or not."""
+    return lambda kind: monkeypatch.setattr(mx, "default_device", lambda: SimpleNamespace(type=kind))
 
 
-@on_a_cpu
-def test_what_is_beside_has_a_stream_of_its_own_always_the_same() -> None:
+def test_what_is_beside_has_a_stream_of_its_own_always_the_same(default: Callable[[mx.DeviceType], None]) -> None:
+    default(mx.DeviceType.cpu)
     outside = mx.default_stream(mx.cpu)
     with beside():
         inside = mx.default_stream(mx.cpu)
@@ -26,6 +32,13 @@ def test_what_is_beside_has_a_stream_of_its_own_always_the_same() -> None:
         assert mx.default_stream(mx.cpu) == inside
     assert inside != outside
     assert mx.default_stream(mx.cpu) == outside
+
+
+def test_a_gpu_goes_on_with_its_stream(default: Callable[[mx.DeviceType], None]) -> None:
+    default(mx.DeviceType.gpu)
+    outside = mx.default_stream(mx.cpu)
+    with beside():
+        assert mx.default_stream(mx.cpu) == outside
 
 
 @pytest.mark.parametrize("stepped", [False, True])

@@ -90,7 +90,7 @@ def test_a_cpu_computes_what_is_finished_at_once_and_nothing_before(monkeypatch:
 @pytest.fixture
 def memory(waited: list[mx.array], monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """What MLX says it holds, reading after reading; the last one again and again. Each nap lets time pass."""
-    readings, now_s = list[int](), [0.0]
+    readings, now_s = [1000], [0.0]
     monkeypatch.setattr(mx, "get_active_memory", lambda: readings.pop(0) if len(readings) > 1 else readings[0])
     monkeypatch.setattr(device_queue.time, "monotonic", lambda: now_s[0])
     monkeypatch.setattr(device_queue.time, "sleep", lambda nap_s: now_s.__setitem__(0, now_s[0] + nap_s))
@@ -98,35 +98,33 @@ def memory(waited: list[mx.array], monkeypatch: pytest.MonkeyPatch) -> Iterator[
     assert len(readings) == 1
 
 
-def test_a_piece_is_handed_over_when_late_memory_has_come_back(memory: list[int]) -> None:
+@pytest.fixture
+def bounded(memory: list[int]) -> DeviceQueue:
+    """May hold 100 bytes beside the 1000 that were there before its first piece."""
     queue = DeviceQueue(held_bytes=100)
-    memory += [1000]
     queue.submit(mx.array(0))
-    memory += [1101, 1101, 1100]
-    memory.pop(0)
-    queue.submit(mx.array(1))
+    return queue
 
 
-def test_what_is_held_counts_from_the_lowest_that_was_seen(memory: list[int]) -> None:
-    queue = DeviceQueue(held_bytes=100)
-    memory += [1000]
-    queue.submit(mx.array(0))
+def test_a_piece_is_handed_over_when_late_memory_has_come_back(bounded: DeviceQueue, memory: list[int]) -> None:
+    memory[:] = [1101, 1101, 1100]
+    bounded.submit(mx.array(1))
+
+
+def test_what_is_held_counts_from_the_lowest_that_was_seen(bounded: DeviceQueue, memory: list[int]) -> None:
     memory[:] = [900]
-    queue.submit(mx.array(1))
+    bounded.submit(mx.array(1))
     memory[:] = [1001, 1000]
-    queue.submit(mx.array(2))
+    bounded.submit(mx.array(2))
 
 
-def test_memory_that_does_not_come_back_is_waited_for_once(memory: list[int]) -> None:
-    queue = DeviceQueue(held_bytes=100)
-    memory += [1000]
-    queue.submit(mx.array(0))
+def test_memory_that_does_not_come_back_is_waited_for_once(bounded: DeviceQueue, memory: list[int]) -> None:
     memory[:] = [5000]
     start_s = device_queue.time.monotonic()
-    queue.submit(mx.array(1))
+    bounded.submit(mx.array(1))
     waited_s = device_queue.time.monotonic() - start_s
     assert device_queue.LATE_S < waited_s < 2 * device_queue.LATE_S
-    queue.submit(mx.array(2))
+    bounded.submit(mx.array(2))
     assert device_queue.time.monotonic() - start_s == waited_s
 
 
