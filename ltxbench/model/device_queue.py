@@ -14,6 +14,8 @@ LATE_S, POLL_S = 0.02, 2e-5
 Then = Callable[[], None]
 Submit = Callable[[mx.array], None]
 """A queue's `submit`."""
+Settle = Callable[[mx.array], None]
+"""A queue's `settle`."""
 
 
 def hold_back(piece: mx.array) -> None:

@@ -23,7 +23,7 @@ from ltxbench.model.vae import (
 )
 from ltxbench.model.vae.config import DecoderConfig
 from ltxbench.model.vae.decoder import Decoder
-from ltxbench.model.vae.decoding import InvalidFrames
+from ltxbench.model.vae.decoding import Frames, InvalidFrames
 from ltxbench.model.vae.tiling import Span, Tile, grid, place_frames, spans, temporal_spans, trapezoid
 from tests.model.seeded import Stored, noise
 
@@ -38,6 +38,12 @@ def decoder() -> VideoDecoder:
         {"latent_channels": 4, "decoder_base_channels": 1, "decoder_blocks": blocks}, source="file"
     )
     return VideoDecoder(config, Decoder(config), PerChannelStatistics(4))
+
+
+def frames_of(decoder: VideoDecoder, latent: mx.array, tiling: TilingConfig | None) -> list[Frames]:
+    taken = list[Frames]()
+    decode_frames(decoder, latent, taken.append, tiling)
+    return taken
 
 
 def cells(axis: list[Tile]) -> list[tuple[int, int]]:
@@ -119,7 +125,7 @@ def test_every_pixel_gets_weights_that_add_up_to_one(
 @pytest.mark.parametrize("latent_frames", [1, 2, 3, 4, 7])
 def test_chunks_hold_every_frame_once(decoder: VideoDecoder, latent_frames: int) -> None:
     latent = mx.array(noise(1, 4, latent_frames, 2, 3))
-    chunks = list(decode_frames(decoder, latent, TilingConfig(64, 32, 16, 8)))
+    chunks = frames_of(decoder, latent, TilingConfig(64, 32, 16, 8))
     assert sum(len(chunk) for chunk in chunks) == 8 * (latent_frames - 1) + 1
     assert {chunk.shape[1:] for chunk in chunks} == {(64, 96, 3)}
     assert {chunk.dtype for chunk in chunks} == {np.dtype(np.uint8)}
@@ -127,7 +133,7 @@ def test_chunks_hold_every_frame_once(decoder: VideoDecoder, latent_frames: int)
 
 def test_a_video_is_its_chunks_one_after_the_other(decoder: VideoDecoder) -> None:
     latent, tiling = mx.array(noise(1, 4, 5, 2, 3)), TilingConfig(64, 32, 16, 8)
-    chunks = list(decode_frames(decoder, latent, tiling))
+    chunks = frames_of(decoder, latent, tiling)
     assert len(chunks) > 1
     assert np.array_equal(decode_video(decoder, latent, tiling), np.concatenate(chunks))
     assert np.array_equal(decode_video(decoder, latent, None), to_uint8(decoder.decode(latent)))
@@ -138,7 +144,7 @@ def test_a_latent_smaller_than_a_tile_is_decoded_in_one_piece(
     decoder: VideoDecoder, tiling: TilingConfig | None
 ) -> None:
     latent = mx.array(noise(1, 4, 2, 2, 3))
-    (frames,) = decode_frames(decoder, latent, tiling)
+    (frames,) = frames_of(decoder, latent, tiling)
     assert np.array_equal(frames, to_uint8(decoder.decode(latent)))
 
 
@@ -155,8 +161,7 @@ def test_tiles_take_less_memory_than_one_piece(decoder: VideoDecoder) -> None:
         mx.clear_cache()
         mx.reset_peak_memory()
         before = mx.get_active_memory()
-        for _ in decode_frames(decoder, latent, tiling):
-            pass
+        decode_frames(decoder, latent, lambda frames: None, tiling)
         return mx.get_peak_memory() - before
 
     latent = mx.array(noise(1, 4, 5, 3, 3))
@@ -182,15 +187,15 @@ def test_tiles_that_do_not_fit_the_latent_are_refused(fields: dict[str, int], me
 
 def test_only_one_video_is_decoded_to_frames(decoder: VideoDecoder) -> None:
     with pytest.raises(UsageError, match=r"\(2, 4, 1, 2, 2\), expected one sample"):
-        next(decode_frames(decoder, mx.zeros((2, 4, 1, 2, 2))))
+        frames_of(decoder, mx.zeros((2, 4, 1, 2, 2)), OFFICIAL)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_what_is_no_number_ends_decoding_with_the_frame_where_it_began(decoder: VideoDecoder, value: float) -> None:
     values = noise(1, 4, 9, 2, 2)
     values[:, :, -1] = value
-    frames = decode_frames(decoder, mx.array(values), TilingConfig(64, 32, 16, 8))
-    decoded: list[int] = []
+    taken = list[Frames]()
     with pytest.raises(InvalidFrames, match=r"NaN or infinity, from frame \d+ on") as caught:
-        decoded.extend(len(chunk) for chunk in frames)
+        decode_frames(decoder, mx.array(values), taken.append, TilingConfig(64, 32, 16, 8))
     assert 0 < caught.value.frame < 65
+    assert sum(map(len, taken)) <= caught.value.frame

@@ -24,6 +24,7 @@ from ltx_core.model.video_vae import (
 
 from ltxbench.model.checkpoint import Checkpoint
 from ltxbench.model.vae import OFFICIAL, TilingConfig, VideoDecoder, VideoEncoder, decode_chunks, decode_frames
+from ltxbench.model.vae.decoding import Frames
 from ltxbench.model.vae.tiling import grid
 from tests.model.seeded import noise
 from tests.parity.conftest import Check
@@ -151,7 +152,8 @@ def test_frames_are_those_of_the_official_export(tmp_path: Path) -> None:
     with torch.no_grad():
         reference = list(decode_video(torch.from_numpy(latent), official, OfficialTiling(*tiling)))
     decoder = VideoDecoder.from_checkpoint(Checkpoint(path), mx.float32)
-    frames = list(decode_frames(decoder, mx.array(latent), ours(tiling)))
+    frames = list[Frames]()
+    decode_frames(decoder, mx.array(latent), frames.append, ours(tiling))
     assert [len(chunk) for chunk in frames] == [len(chunk) for chunk in reference]
     difference = np.concatenate(frames).astype(int) - torch.cat(reference).numpy().astype(int)
     assert np.abs(difference).max() <= 1

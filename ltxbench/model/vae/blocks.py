@@ -7,7 +7,6 @@ Official: ltx_core.model.video_vae.{resnet,sampling}, ltx_core.model.common.norm
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
@@ -15,6 +14,7 @@ import mlx.core as mx
 import mlx.nn as nn
 
 from ltxbench.errors import WeightsError
+from ltxbench.model.device_queue import Settle
 from ltxbench.model.vae.config import Stride
 from ltxbench.model.vae.convolution import CausalConv3d, PointwiseConv3d, Sum
 from ltxbench.model.vae.normalization import PixelNorm
@@ -64,7 +64,7 @@ class ResStage(nn.Module):
         super().__init__()
         self.res_blocks = [ResBlock(channels, channels, style) for _ in range(layers)]
 
-    def __call__(self, x: Sum, settle: Callable[[mx.array], None] = mx.eval) -> Sum:
+    def __call__(self, x: Sum, settle: Settle = mx.eval) -> Sum:
         """`settle` is given each block's output: its temporaries must go before many more are allocated."""
         for block in self.res_blocks:
             x = block(x)

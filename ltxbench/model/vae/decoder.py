@@ -9,7 +9,7 @@ import mlx.nn as nn
 
 from ltxbench.errors import UsageError
 from ltxbench.model.checkpoint import Checkpoint, load_strict
-from ltxbench.model.device_queue import DeviceQueue
+from ltxbench.model.device_queue import DeviceQueue, Settle
 from ltxbench.model.vae.blocks import DepthToSpaceUpsample, ResBlock, ResStage, Style, divided
 from ltxbench.model.vae.config import UPSAMPLING, Block, DecoderConfig, Stride
 from ltxbench.model.vae.convolution import Sum, channels_last
@@ -17,9 +17,6 @@ from ltxbench.model.vae.rearrange import unpatchify
 from ltxbench.model.vae.statistics import PerChannelStatistics
 
 PREFIX = "vae.decoder."
-SPARE_BYTES = 256 << 20
-"""Of blocks' outputs ahead of a GPU, with five times as much in temporaries. Those of the first levels are small, and
-done sooner than the host can put the next one together."""
 
 
 class Decoder(nn.Module):
@@ -38,8 +35,8 @@ class Decoder(nn.Module):
         self.conv_norm_out = style.normalization(channels)
         self.conv_out = style.conv(channels, config.out_channels * config.patch_size**2)
 
-    def __call__(self, x: mx.array) -> mx.array:
-        settle = DeviceQueue(spare_bytes=SPARE_BYTES).settle  # a GPU waits for nothing between the blocks
+    def __call__(self, x: mx.array, settle: Settle) -> mx.array:
+        """`settle` is given each block's output: its temporaries must go before many more are allocated."""
         y = self.conv_in(Sum(x))
         for block in self.up_blocks:
             y = block(y, settle) if isinstance(block, ResStage) else block(y)
@@ -87,11 +84,14 @@ class VideoDecoder:
 
     def decode(self, latent: mx.array) -> mx.array:
         """Normalised latent [B,C,F,H,W] -> video [B,3,8(F-1)+1,32H,32W], nominally in [-1,1]."""
-        return mx.moveaxis(self.decode_channels_last(latent), -1, 1)
+        return mx.moveaxis(self.decode_channels_last(latent, DeviceQueue().settle), -1, 1)
 
-    def decode_channels_last(self, latent: mx.array) -> mx.array:
-        """Normalised latent [B,C,F,H,W] -> video [B,8(F-1)+1,32H,32W,3], nominally in [-1,1]."""
+    def decode_channels_last(self, latent: mx.array, settle: Settle) -> mx.array:
+        """Normalised latent [B,C,F,H,W] -> video [B,8(F-1)+1,32H,32W,3], nominally in [-1,1].
+
+        `settle` is that of the queue in which what is made of the video waits.
+        """
         if latent.ndim != 5 or latent.shape[1] != self.config.latent_channels:
             raise UsageError(f"the latent's shape is {latent.shape}, expected [B,{self.config.latent_channels},F,H,W]")
         raw = mx.moveaxis(self.statistics.un_normalize(latent), 1, -1)
-        return self.network(raw.astype(self.network.conv_in.conv.weight.dtype))
+        return self.network(raw.astype(self.network.conv_in.conv.weight.dtype), settle)

@@ -5,8 +5,9 @@ Official: ltx_core.model.video_vae.video_vae (`VideoDecoder.tiled_decode`, `deco
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise, product
 
 import mlx.core as mx
@@ -21,6 +22,11 @@ from ltxbench.model.vae.tiling import OFFICIAL, Grid, Tile, TilingConfig, grid
 
 COPYING_THREADS = 8
 """One alone is bound by the page faults of memory that a GPU has written."""
+SPARE_BYTES = 256 << 20
+"""Of blocks' outputs ahead of a GPU, with five times as much in temporaries. Those of the first levels are small, and
+done sooner than the host can put the next one together."""
+
+Frames = npt.NDArray[np.uint8]
 
 
 class InvalidFrames(LtxbenchError):
@@ -31,17 +37,21 @@ class InvalidFrames(LtxbenchError):
         self.frame = frame
 
 
-def decode_chunks(decoder: VideoDecoder, latent: mx.array, tiling: TilingConfig | None) -> Iterator[mx.array]:
-    """Normalised latent [B,C,F,H,W] -> finished frames [B,f,height,width,3] in time order, float32.
+def decode_chunks(
+    decoder: VideoDecoder, latent: mx.array, tiling: TilingConfig | None, queue: DeviceQueue | None = None
+) -> Iterator[mx.array]:
+    """Normalised latent [B,C,F,H,W] -> finished frames [B,f,height,width,3] in time order, float32, handed over.
 
-    Holds one row of tiles' video, what it shares with the next, and one tile's activations.
+    Holds one row of tiles' video, what it shares with the next, and one tile's activations. `queue` is the one that
+    the chunks' readers wait in, of its own where it is None.
     """
+    queue = queue or DeviceQueue(spare_bytes=SPARE_BYTES)
     cells = (latent.shape[2], latent.shape[3], latent.shape[4])
     tiles = grid(cells, decoder.scale, tiling)
     shared: mx.array | None = None  # the previous chunk's share in the frames that it has in common with this one
     for time, following in pairwise([*tiles.time, None]):
         assert time is not None
-        chunk = _decode_row(decoder, latent, tiles, time)
+        chunk = _decode_row(decoder, latent, tiles, time, queue)
         if shared is not None:
             chunk = chunk.at[:, : shared.shape[1]].add(shared)
         if following is None:
@@ -50,29 +60,28 @@ def decode_chunks(decoder: VideoDecoder, latent: mx.array, tiling: TilingConfig 
         done = following.placement.start - time.placement.start
         shared = mx.contiguous(chunk[:, done:])
         finished = chunk[:, :done]
-        mx.eval(shared, finished)
+        mx.async_eval(shared, finished)
         del chunk
         yield finished
         del finished
 
 
-def _decode_row(decoder: VideoDecoder, latent: mx.array, tiles: Grid, time: Tile) -> mx.array:
+def _decode_row(decoder: VideoDecoder, latent: mx.array, tiles: Grid, time: Tile, queue: DeviceQueue) -> mx.array:
     """All tiles of one stretch of time, weighted and added up. A single tile is returned as it is decoded."""
     part = latent[:, :, time.span.start : time.span.stop]
     over_time = mx.array(time.placement.weights).reshape(-1, 1, 1, 1)
     if len(tiles.height) == len(tiles.width) == 1:
-        video = decoder.decode_channels_last(part).astype(mx.float32)
+        video = decoder.decode_channels_last(part, queue.settle).astype(mx.float32)
         return video * over_time if len(tiles.time) > 1 else video
     size = (tiles.height[-1].placement.stop, tiles.width[-1].placement.stop)
     frames = time.placement.stop - time.placement.start
     chunk = mx.zeros((latent.shape[0], frames, *size, decoder.config.out_channels))
-    queue = DeviceQueue()
     for row, column in product(tiles.height, tiles.width):
         cells = part[:, :, :, row.span.start : row.span.stop, column.span.start : column.span.stop]
         weights = (
             over_time * mx.array(row.placement.weights)[:, None, None] * mx.array(column.placement.weights)[:, None]
         )
-        video = decoder.decode_channels_last(cells).astype(mx.float32) * weights
+        video = decoder.decode_channels_last(cells, queue.settle).astype(mx.float32) * weights
         queue.settle(video)
         rows = slice(row.placement.start, row.placement.stop)
         columns = slice(column.placement.start, column.placement.stop)
@@ -83,29 +92,35 @@ def _decode_row(decoder: VideoDecoder, latent: mx.array, tiles: Grid, time: Tile
 
 
 def decode_frames(
-    decoder: VideoDecoder, latent: mx.array, tiling: TilingConfig | None = OFFICIAL
-) -> Iterator[npt.NDArray[np.uint8]]:
-    """Normalised latent [1,C,F,H,W] -> finished frames [f,height,width,3] in time order. None: one piece.
+    decoder: VideoDecoder,
+    latent: mx.array,
+    take: Callable[[Frames], object],
+    tiling: TilingConfig | None = OFFICIAL,
+) -> None:
+    """Normalised latent [1,C,F,H,W] -> finished frames [f,height,width,3], given to `take` in time order.
 
-    The arrays are MLX's own memory. Raises InvalidFrames for NaN and infinity, which as bytes would look like black or
-    white.
+    A GPU is at the next ones meanwhile. The arrays are MLX's own memory. `tiling` None: one piece. Raises InvalidFrames
+    for NaN and infinity, which as bytes would look like black or white.
     """
     if latent.ndim != 5 or latent.shape[0] != 1:
         raise UsageError(f"the latent's shape is {latent.shape}, expected one sample [1,C,F,H,W]")
-    done = 0
-    for chunk in decode_chunks(decoder, latent, tiling):
+    queue, done = DeviceQueue(spare_bytes=SPARE_BYTES), 0
+    for chunk in decode_chunks(decoder, latent, tiling, queue):
         frames, finite = quantize(chunk.flatten(0, 1)), _finite(chunk).all(axis=(0, 2, 3, 4))
         del chunk  # or it would be held while the next one is decoded
-        mx.eval(frames, finite)
-        if not finite.all().item():
-            raise InvalidFrames(done + int(np.argmin(np.array(finite))))
+        queue.finish(frames, finite, then=partial(_give, take, frames, finite, done))
         done += len(frames)
-        yield np.asarray(frames)
+    queue.drain()
 
 
-def decode_video(
-    decoder: VideoDecoder, latent: mx.array, tiling: TilingConfig | None = OFFICIAL
-) -> npt.NDArray[np.uint8]:
+def _give(take: Callable[[Frames], object], frames: mx.array, finite: mx.array, first: int) -> None:
+    """`first` is the number of the first frame."""
+    if not (all_finite := np.array(finite)).all():
+        raise InvalidFrames(first + int(np.argmin(all_finite)))
+    take(np.asarray(frames))
+
+
+def decode_video(decoder: VideoDecoder, latent: mx.array, tiling: TilingConfig | None = OFFICIAL) -> Frames:
     """All frames [F,height,width,3] of what `decode_frames` gives, in memory of the host's own.
 
     Bringing 121 frames over from a GPU with memory of its own takes a fifth of the time of decoding them: several
@@ -115,14 +130,18 @@ def decode_video(
     size = (cells[0] - 1) * scale[0] + 1, cells[1] * scale[1], cells[2] * scale[2]
     video = np.empty((*size, decoder.config.out_channels), np.uint8)
     done, copies = 0, list[Future[None]]()
+
+    def copy(chunk: Frames) -> None:
+        nonlocal done
+        target = video[done : done + len(chunk)]
+        done += len(chunk)
+        shares = (np.array_split(array, COPYING_THREADS) for array in (target, chunk))
+        copies.extend(pool.submit(np.copyto, *pair) for pair in zip(*shares, strict=True))
+
     with ThreadPoolExecutor(COPYING_THREADS) as pool:
-        for chunk in decode_frames(decoder, latent, tiling):
-            target = video[done : done + len(chunk)]
-            done += len(chunk)
-            shares = (np.array_split(array, COPYING_THREADS) for array in (target, chunk))
-            copies += [pool.submit(np.copyto, *pair) for pair in zip(*shares, strict=True)]
-    for copy in copies:
-        copy.result()
+        decode_frames(decoder, latent, copy, tiling)
+    for each in copies:
+        each.result()
     return video
 
 
