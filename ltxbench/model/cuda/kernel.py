@@ -15,6 +15,8 @@ import mlx.core as mx
 WIDTH = 8
 """Elements a thread: 16 bytes of bfloat16, the widest access."""
 WARP = 32
+MAX_THREADS = 1024
+"""Of one thread block."""
 DTYPES = (mx.bfloat16, mx.float16)
 NONE = -1
 """Stands for a number that is not given."""

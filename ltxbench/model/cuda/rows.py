@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import mlx.core as mx
 
-from ltxbench.model.cuda.kernel import DTYPES, NONE, WARP, WIDTH, available, bits, kernel, numbers
-
-MAX_THREADS = 1024
+from ltxbench.model.cuda.kernel import DTYPES, MAX_THREADS, NONE, WARP, WIDTH, available, bits, kernel, numbers
 
 _RESIDUAL_NORM = """
   const int dim = numbers[0], tokens = numbers[1], row_count = numbers[2];

@@ -14,6 +14,7 @@ import mlx.core as mx
 import mlx.nn as nn
 
 from ltxbench.errors import WeightsError
+from ltxbench.model.cuda import space
 from ltxbench.model.device_queue import Settle
 from ltxbench.model.vae.config import Stride
 from ltxbench.model.vae.convolution import CausalConv3d, PointwiseConv3d, Sum
@@ -81,17 +82,24 @@ class DepthToSpaceUpsample(nn.Module):
         self.conv = style.conv(channels, channels * prod(stride) // multiplier)
 
     def __call__(self, x: Sum) -> Sum:
-        if not self.residual:
-            return Sum(self._rearranged(self.conv(x).value))
-        total, y = self.conv.beside(x)
-        # The residual has fewer channels; the whole of it repeats along the channels of y.
-        shortcut = self._rearranged(total)
-        summed = mx.unflatten(self._rearranged(y.value), -1, (-1, shortcut.shape[-1])) + shortcut[..., None, :]
-        return Sum(mx.flatten(summed, -2))
+        total, y = self.conv.beside(x) if self.residual else (None, self.conv(x))
+        return Sum(expanded(y, total, self.stride))
 
-    def _rearranged(self, x: mx.array) -> mx.array:
-        x = depth_to_space(x, self.stride)
-        return x[:, 1:] if self.stride[0] == 2 else x
+
+def expanded(y: Sum, total: mx.array | None, stride: Stride) -> mx.array:
+    """y [B,F,H,W,C*t*h*w] and, repeated along its channels, the total, which has fewer: [B,F*t,H*h,W*w,C].
+
+    Where time is doubled the first frame is left out.
+    """
+    drop = 1 if stride[0] == 2 else 0
+    made = space.depth_to_space(y.product, y.bias, total, stride, drop)
+    if made is not None:
+        return made
+    made = depth_to_space(y.value, stride)[:, drop:]
+    if total is None:
+        return made
+    shortcut = depth_to_space(total, stride)[:, drop:]
+    return mx.flatten(mx.unflatten(made, -1, (-1, shortcut.shape[-1])) + shortcut[..., None, :], -2)
 
 
 class SpaceToDepthDownsample(nn.Module):

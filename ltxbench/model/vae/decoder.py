@@ -9,6 +9,7 @@ import mlx.nn as nn
 
 from ltxbench.errors import UsageError
 from ltxbench.model.checkpoint import Checkpoint, load_strict
+from ltxbench.model.cuda import space
 from ltxbench.model.device_queue import DeviceQueue, Settle
 from ltxbench.model.vae.blocks import DepthToSpaceUpsample, ResBlock, ResStage, Style, divided
 from ltxbench.model.vae.config import UPSAMPLING, Block, DecoderConfig, Stride
@@ -41,7 +42,9 @@ class Decoder(nn.Module):
         for block in self.up_blocks:
             y = block(y, settle) if isinstance(block, ResStage) else block(y)
             settle(y.product)
-        return unpatchify(self.conv_out(y, self.conv_norm_out).value, self.patch_size)
+        pixels = self.conv_out(y, self.conv_norm_out)
+        video = space.unpatchify(pixels.product, pixels.bias, self.patch_size)
+        return unpatchify(pixels.value, self.patch_size) if video is None else video
 
 
 def _up_block(block: Block, channels: int, style: Style) -> tuple[nn.Module, int]:

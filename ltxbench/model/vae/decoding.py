@@ -78,10 +78,9 @@ def _decode_row(decoder: VideoDecoder, latent: mx.array, tiles: Grid, time: Tile
     chunk = mx.zeros((latent.shape[0], frames, *size, decoder.config.out_channels))
     for row, column in product(tiles.height, tiles.width):
         cells = part[:, :, :, row.span.start : row.span.stop, column.span.start : column.span.stop]
-        weights = (
-            over_time * mx.array(row.placement.weights)[:, None, None] * mx.array(column.placement.weights)[:, None]
-        )
-        video = decoder.decode_channels_last(cells, queue.settle).astype(mx.float32) * weights
+        over_rows, over_columns = mx.array(row.placement.weights), mx.array(column.placement.weights)
+        video = decoder.decode_channels_last(cells, queue.settle)
+        video = _weighted(video, over_time, over_rows[:, None, None], over_columns[:, None])
         queue.settle(video)
         rows = slice(row.placement.start, row.placement.stop)
         columns = slice(column.placement.start, column.placement.stop)
@@ -143,6 +142,11 @@ def decode_video(decoder: VideoDecoder, latent: mx.array, tiling: TilingConfig |
     for each in copies:
         each.result()
     return video
+
+
+@fused
+def _weighted(video: mx.array, over_time: mx.array, over_rows: mx.array, over_columns: mx.array) -> mx.array:
+    return video.astype(mx.float32) * (over_time * over_rows * over_columns)
 
 
 @fused
