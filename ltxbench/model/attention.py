@@ -39,19 +39,26 @@ class Attention(nn.Module):
             self._joined = None  # what it alone holds is free before more is allocated
             self._joined = join(layers)
 
-    def __call__(self, x: mx.array, rotation: Rotation) -> mx.array:
-        """Self-attention of x [B, N, dim]."""
-        q, k, v = self._queries_keys_values(x, rotation)
+    @property
+    def joined(self) -> JoinedLinear | None:
+        """What `join` made, if it still stands for the layers."""
+        layers = self.to_q, self.to_k, self.to_v
+        return self._joined if self._joined is not None and self._joined.stands_for(layers) else None
+
+    def __call__(self, x: mx.array, rotation: Rotation, *, joined: JoinedLinear | None = None) -> mx.array:
+        """Self-attention of x [B, N, dim]. `joined` is known to stand for the layers; None: that is looked up."""
+        q, k, v = self._queries_keys_values(x, rotation, joined or self.joined)
         return self._attend(self._split(q), self._split(k), self._split(v))
 
-    def _queries_keys_values(self, x: mx.array, rotation: Rotation) -> tuple[mx.array, mx.array, mx.array]:
+    def _queries_keys_values(
+        self, x: mx.array, rotation: Rotation, joined: JoinedLinear | None
+    ) -> tuple[mx.array, mx.array, mx.array]:
         """[B, N, heads * head_dim] each, queries and keys normed and rotated."""
-        layers = self.to_q, self.to_k, self.to_v
-        if self._joined is not None and self._joined.stands_for(layers):
-            q_from, k_from = self._joined(x), None
-            q, k, v = mx.split(q_from, len(layers), axis=-1)
+        if joined is not None:
+            q_from, k_from = joined(x), None
+            q, k, v = mx.split(q_from, 3, axis=-1)
         else:
-            q, k, v = (layer(x) for layer in layers)
+            q, k, v = (layer(x) for layer in (self.to_q, self.to_k, self.to_v))
             q_from, k_from = q, k
         if rotation.serves_all_samples and rotation.pairs_are_halves and rows.fits(q.shape[-1], q.dtype):
             weights = self.q_norm.weight, self.k_norm.weight

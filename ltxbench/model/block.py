@@ -9,6 +9,7 @@ from ltxbench.model.adaln import Modulation, add_gated
 from ltxbench.model.attention import Attention
 from ltxbench.model.device_queue import Submit, hold_back
 from ltxbench.model.feed_forward import FeedForward
+from ltxbench.model.joined_linear import JoinedLinear
 from ltxbench.model.rope import Rotation
 from ltxbench.model.timestep import ROWS
 
@@ -34,16 +35,17 @@ class TransformerBlock(nn.Module):
         text: tuple[mx.array, mx.array],
         *,
         skip_self_attention: bool = False,
+        joined: JoinedLinear | None = None,
         submit: Submit = hold_back,
     ) -> mx.array:
-        """x [B, N, dim], modulation [B, 1 or N, 6, dim], text from `attn2.keys_values`.
+        """x [B, N, dim], modulation [B, 1 or N, 6, dim], text from `attn2.keys_values`; `joined` as in `attn1`.
 
         `submit` is given each of the three parts as soon as it is put together.
         """
         level = Modulation(self.scale_shift_table + modulation, self.eps)
 
         h = level.norm(x, scale=SCALE_MSA, shift=SHIFT_MSA)
-        h = self.attn1.values_only(h) if skip_self_attention else self.attn1(h, rotation)
+        h = self.attn1.values_only(h) if skip_self_attention else self.attn1(h, rotation, joined=joined)
         x, h = level.add_norm(x, h, gate=GATE_MSA)
         submit(h)
         x, h = level.add_norm(x, self.attn2.cross(h, *text), scale=SCALE_MLP, shift=SHIFT_MLP)

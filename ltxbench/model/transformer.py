@@ -17,6 +17,7 @@ from ltxbench.model import joined_linear
 from ltxbench.model.adaln import modulate
 from ltxbench.model.block import TransformerBlock
 from ltxbench.model.checkpoint import Checkpoint, load_strict
+from ltxbench.model.compiled_block import CompiledBlocks, compiles
 from ltxbench.model.cuda.kernel import available
 from ltxbench.model.device_queue import DeviceQueue
 from ltxbench.model.feed_forward import CaptionProjection
@@ -89,6 +90,7 @@ class VideoTransformer(nn.Module):
         self.transformer_blocks = [
             TransformerBlock(dim, heads, head_dim, config.norm_eps) for _ in range(config.num_layers)
         ]
+        self._compiled = CompiledBlocks()
         self.scale_shift_table = mx.zeros((2, dim))
         self.proj_out = nn.Linear(dim, config.out_channels)
 
@@ -161,31 +163,37 @@ class VideoTransformer(nn.Module):
         timestep = timestep.astype(mx.float32) * self.config.timestep_scale_multiplier
         modulation, embedded = self.adaln_single(timestep[:, None] if timestep.ndim == 1 else timestep, self.dtype)
         x = self.patchify_proj(latent.astype(self.dtype))
-        queue = queue or self.queue(rows=x.shape[1] * conditioning.batch)
+        rows = x.shape[1] * conditioning.batch
+        queue, as_one = queue or self.queue(rows), self._compiles(rows)
         for number, (block, text) in enumerate(zip(self.transformer_blocks, conditioning.text, strict=True)):
+            inputs = x, modulation, conditioning.rotation, text
             skip = number in skip_self_attention
-            x = block(
-                x,
-                modulation,
-                conditioning.rotation,
-                text,
-                skip_self_attention=skip,
-                submit=queue.submit,
-            )
+            if as_one and not skip:
+                x = self._compiled(number, block, *inputs)
+                queue.submit(x)
+            else:
+                x = block(*inputs, skip_self_attention=skip, submit=queue.submit)
         return self._head(x, embedded)
 
     def queue(self, rows: int) -> DeviceQueue:
         """For forwards of so many rows, all samples counted.
 
-        Where there are few rows two pieces must wait for the device, or it would wait for the host. Packed weights
-        take longer and hold memory once unpacked, how much depends on the layer. That memory comes back late was seen
-        on CUDA.
+        Where there are few rows two pieces must wait for the device, or it would wait for the host, and where there
+        are very few whole blocks. Packed weights take longer and hold memory once unpacked, how much depends on the
+        layer. That memory comes back late was seen on CUDA.
         """
-        if isinstance(self.transformer_blocks[0].ff.net[-1], nn.QuantizedLinear):
+        if self._quantized or self._compiles(rows):
             return DeviceQueue()
         depth = 2 if rows <= FEW_ROWS else 1
         held_bytes = depth * ROWS_HELD * rows * self.config.dim * self.dtype.size
         return DeviceQueue(depth, held_bytes=held_bytes if available() else None)
+
+    def _compiles(self, rows: int) -> bool:
+        return compiles(rows) and not self._quantized
+
+    @property
+    def _quantized(self) -> bool:
+        return isinstance(self.transformer_blocks[0].ff.net[-1], nn.QuantizedLinear)
 
     def _head(self, x: mx.array, embedded: mx.array) -> mx.array:
         """Unlike in the blocks the norm subtracts the mean, and the raw embedded timestep modulates."""

@@ -105,9 +105,9 @@ def test_what_comes_before_the_text_is_computed_once_for_all_prompts(
     inputs, batches = stored("transformer"), []
     attend = Attention.__call__
 
-    def spied(self: Attention, x: mx.array, rotation: Rotation) -> mx.array:
+    def spied(self: Attention, x: mx.array, rotation: Rotation, **options: Any) -> mx.array:
         batches.append(x.shape[0])
-        return attend(self, x, rotation)
+        return attend(self, x, rotation, **options)
 
     monkeypatch.setattr(Attention, "__call__", spied)
     conditioning = transformer.prepare(inputs["inputs.context"], GRID, FPS)

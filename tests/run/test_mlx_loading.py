@@ -145,7 +145,7 @@ def test_each_phase_is_told_in_a_stretch_of_its_own_for_every_part(source, small
 
 def joined(transformer: VideoTransformer) -> list[bool]:
     attentions = [block.attn1 for block in transformer.transformer_blocks]
-    return [a._joined is not None and a._joined.stands_for((a.to_q, a.to_k, a.to_v)) for a in attentions]
+    return [attention.joined is not None for attention in attentions]
 
 
 @pytest.mark.parametrize("quantization", list(Quantization))
