@@ -27,7 +27,8 @@ SIZES = {
 }
 """384x256, 768x512 and 1024x576 at 25 frames, 768x512 at 121 frames; in latent cells (F, H, W)."""
 TEXT_TOKENS, FPS, SIGMA = 1024, 24, 0.725
-WARM_UP, REPEATS = 3, 12
+WARM_UP, TURNS, REPEATS = 3, 3, 4
+"""Repetitions that are not timed; and turns of so many that are, each behind one that is not."""
 MATMUL, PRODUCTS = 8192, 10
 """Square products of that size, so many in a row: one alone is bound by its start and its end."""
 
@@ -53,15 +54,19 @@ def main() -> None:
 
 
 def timed(wait: Callable[[], object], *calls: Callable[[], object]) -> list[list[float]]:
-    """Seconds of each repetition of each call, which take turns; `wait` returns when the device is done."""
-    samples: list[list[float]] = [[] for _ in calls]
-    for repetition in range(WARM_UP + REPEATS):
-        for call, seconds in zip(calls, samples, strict=True):
-            wait()
-            start = time.perf_counter()
+    """Seconds of each repetition of each call, in turns; `wait` returns when the device is done."""
+    for call in calls:
+        for _ in range(WARM_UP - 1):
             call()
-            wait()
-            if repetition >= WARM_UP:
+    samples: list[list[float]] = [[] for _ in calls]
+    for _ in range(TURNS):
+        for call, seconds in zip(calls, samples, strict=True):
+            call()
+            for _ in range(REPEATS):
+                wait()
+                start = time.perf_counter()
+                call()
+                wait()
                 seconds.append(time.perf_counter() - start)
     return samples
 
