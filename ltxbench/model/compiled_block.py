@@ -7,6 +7,7 @@ saved: docs/performance.md.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import mlx.core as mx
 
@@ -24,11 +25,19 @@ def compiles(rows: int) -> bool:
     return rows <= COMPILED_ROWS and available()
 
 
+@dataclass(frozen=True, eq=False)
+class _Compiled:
+    joined: JoinedLinear | None
+    function: Callable[..., mx.array]
+    traces: list[None]
+    """One entry for each time that Python ran since it was last looked at."""
+
+
 class CompiledBlocks:
     """Those of one transformer, each compiled when it is first called. No module: it has no parameters of its own."""
 
     def __init__(self) -> None:
-        self._made: dict[int, tuple[JoinedLinear | None, Callable[..., mx.array]]] = {}
+        self._made: dict[int, _Compiled] = {}
 
     def __call__(
         self,
@@ -41,12 +50,19 @@ class CompiledBlocks:
     ) -> mx.array:
         """What `block` makes of the same arguments, with the parameters that it has now."""
         joined = block.attn1.joined
-        if number not in self._made or self._made[number][0] is not joined:
-            self._made[number] = joined, _compiled(block, joined)
-        return self._made[number][1](x, modulation, rotation.cos, rotation.sin, rotation.sign, *text)
+        made = self._made.get(number)
+        if made is None or made.joined is not joined:
+            made = self._made[number] = _compiled(block, joined)
+        out = made.function(x, modulation, rotation.cos, rotation.sin, rotation.sign, *text)
+        if made.traces:
+            made.traces.clear()
+            block.attn1.keep(joined)
+        return out
 
 
-def _compiled(block: TransformerBlock, joined: JoinedLinear | None) -> Callable[..., mx.array]:
+def _compiled(block: TransformerBlock, joined: JoinedLinear | None) -> _Compiled:
+    traces = list[None]()
+
     def run(
         x: mx.array,
         modulation: mx.array,
@@ -56,7 +72,9 @@ def _compiled(block: TransformerBlock, joined: JoinedLinear | None) -> Callable[
         keys: mx.array,
         values: mx.array,
     ) -> mx.array:
+        traces.append(None)
         return block(x, modulation, Rotation(cos, sin, sign), (keys, values), joined=joined)
 
     # While it is traced the parameters are others, so that only what is given here can say that they are joined.
-    return mx.compile(run, inputs=[block, joined.layer if joined else {}])
+    function = mx.compile(run, inputs=[block, joined.layer if joined else {}])
+    return _Compiled(joined, function, traces)

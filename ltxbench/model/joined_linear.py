@@ -34,6 +34,13 @@ class JoinedLinear:
         present = _parameters(layers)
         return len(present) == len(self.views) and all(a is b for a, b in zip(present, self.views, strict=True))
 
+    def give_views(self, layers: Sequence[nn.Module]) -> None:
+        """Gives the layers the parameters that they had from the start."""
+        views = iter(self.views)
+        for layer in layers:
+            for name in list(layer):
+                layer[name] = next(views)
+
     def __call__(self, x: mx.array) -> mx.array:
         """What the layers make of x [..., inputs], one after the other along the last axis."""
         return cast("mx.array", self.layer(x))

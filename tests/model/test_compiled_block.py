@@ -102,6 +102,20 @@ def test_weights_that_were_changed_count_at_once_joined_or_not(
         transformer.join_products()
 
 
+def test_what_is_joined_stays_joined_whatever_is_compiled(
+    runs: list[TransformerBlock], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(joined_linear, "joins", lambda: True)
+    transformer = stored_transformer.transformer()
+    transformer.join_products()
+    joined = [block.attn1.joined for block in transformer.transformer_blocks]
+    assert None not in joined
+    for rows in (None, 1, None):
+        velocity(transformer, rows=rows)
+        assert [block.attn1.joined for block in transformer.transformer_blocks] == joined
+    assert runs == transformer.transformer_blocks * 2
+
+
 def test_quantized_blocks_and_many_rows_are_not_compiled(
     runs: list[TransformerBlock], monkeypatch: pytest.MonkeyPatch
 ) -> None:
