@@ -178,14 +178,15 @@ class VideoTransformer(nn.Module):
     def queue(self, rows: int) -> DeviceQueue:
         """For forwards of so many rows, all samples counted.
 
-        Where there are few rows two pieces must wait for the device, or it would wait for the host, and where there
-        are very few whole blocks. Packed weights take longer and hold memory once unpacked, how much depends on the
-        layer. That memory comes back late was seen on CUDA.
+        Where there are few rows two thirds of a block must wait for the device, or it would wait for the host; where
+        blocks are compiled, a whole one. Packed weights take longer and hold memory once unpacked, how much depends on
+        the layer. That memory comes back late was seen on CUDA.
         """
-        if self._quantized or self._compiles(rows):
+        if self._quantized:
             return DeviceQueue()
-        depth = 2 if rows <= FEW_ROWS else 1
-        held_bytes = depth * ROWS_HELD * rows * self.config.dim * self.dtype.size
+        depth = 2 if rows <= FEW_ROWS and not self._compiles(rows) else 1
+        thirds = 3 if self._compiles(rows) else depth
+        held_bytes = thirds * ROWS_HELD * rows * self.config.dim * self.dtype.size
         return DeviceQueue(depth, held_bytes=held_bytes if available() else None)
 
     def _compiles(self, rows: int) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ltxbench.errors import WeightsError
-from ltxbench.model import device_queue
+from ltxbench.model import compiled_block, device_queue
 from ltxbench.model import transformer as transformer_module
 from ltxbench.model.attention import Attention
 from ltxbench.model.checkpoint import named_parameters
@@ -158,6 +158,19 @@ def test_the_queue_holds_as_much_memory_as_its_pieces_need(
     assert depth == pieces
     assert held_bytes is not None
     assert held_bytes >= pieces * rows * transformer.config.dim * transformer.dtype.size * (1 + 2 * 4 + 1)
+
+
+def test_the_queue_of_compiled_blocks_holds_as_much_memory_as_one_of_them_needs(
+    transformer: VideoTransformer, queues: list[tuple[int, int | None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its three thirds: about 8, 6 and 10 rows' widths with what lies between their products."""
+    monkeypatch.setattr(compiled_block, "available", lambda: True)
+    monkeypatch.setattr(transformer_module, "available", lambda: True)
+    transformer.queue(768)
+    ((depth, held_bytes),) = queues
+    assert depth == 1
+    assert held_bytes is not None
+    assert held_bytes >= 768 * transformer.config.dim * transformer.dtype.size * (8 + 6 + 10)
 
 
 def test_the_queue_is_bounded_on_cuda_alone(
