@@ -33,6 +33,8 @@ FEW_ROWS = 2560
 ROWS_HELD = 12
 """What a third of a block holds while it is computed, its input and its output included, for each row: the feed-forward
 of 4 * dim channels before and after its activation, and what lies around it."""
+BLOCK_ROWS_HELD = 26
+"""The same of a whole block, if nothing in it is given back before its end."""
 AUDIO_MARKS = ("audio", "a2v", "v2a", "av_ca")
 
 
@@ -184,9 +186,15 @@ class VideoTransformer(nn.Module):
         """
         if self._quantized:
             return DeviceQueue()
-        depth = 2 if rows <= FEW_ROWS and not self._compiles(rows) else 1
-        thirds = 3 if self._compiles(rows) else depth
-        held_bytes = thirds * ROWS_HELD * rows * self.config.dim * self.dtype.size
+        if self._compiles(rows):
+            depth, rows_held = (
+                1,
+                2 * BLOCK_ROWS_HELD,
+            )  # one may be late: whoever waits here is the host, who has no time
+        else:
+            depth = 2 if rows <= FEW_ROWS else 1
+            rows_held = depth * ROWS_HELD
+        held_bytes = rows_held * rows * self.config.dim * self.dtype.size
         return DeviceQueue(depth, held_bytes=held_bytes if available() else None)
 
     def _compiles(self, rows: int) -> bool:
