@@ -122,8 +122,8 @@ def _give(take: Callable[[Frames], object], frames: mx.array, finite: mx.array, 
 def decode_video(decoder: VideoDecoder, latent: mx.array, tiling: TilingConfig | None = OFFICIAL) -> Frames:
     """All frames [F,height,width,3] of what `decode_frames` gives, in memory of the host's own.
 
-    Bringing 121 frames over from a GPU with memory of its own takes a fifth of the time of decoding them: several
-    threads do it, while the next chunk is decoded.
+    Bringing 121 frames over from a GPU with memory of its own would take one thread a fifth of the time of decoding
+    them: several do it, while the next chunk is decoded.
     """
     cells, scale = latent.shape[2:], decoder.scale
     size = (cells[0] - 1) * scale[0] + 1, cells[1] * scale[1], cells[2] * scale[2]
