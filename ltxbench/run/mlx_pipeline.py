@@ -20,6 +20,7 @@ from ltxbench.matrix.case import Case, LoraUse, Stage, Tiling
 from ltxbench.model import noise
 from ltxbench.model.checkpoint import Checkpoint
 from ltxbench.model.denoise import InvalidLatent, denoise, pack, unpack
+from ltxbench.model.device_queue import on_gpu
 from ltxbench.model.guidance import Guidance
 from ltxbench.model.schedule import sigmas_for
 from ltxbench.model.text import TextProjection, read_prompt
@@ -33,6 +34,7 @@ from ltxbench.model.vae.statistics import PerChannelStatistics
 from ltxbench.model.vae.tiling import OFFICIAL
 from ltxbench.model.work import transformer_facts
 from ltxbench.run.engine import Generated, GenerateJob, InvalidOutput, Recorder
+from ltxbench.run.host_heap import keep_freed_memory
 from ltxbench.run.mlx_loading import fuse_distilled_lora, load_transformer, materialize
 from ltxbench.run.records import DENOISING, Phase
 from ltxbench.weights.source import WeightSource, open_source
@@ -244,6 +246,8 @@ def _decode(
     job: GenerateJob, checkpoint: Checkpoint, latent: mx.array, recorder: Recorder, dtype: mx.Dtype
 ) -> npt.NDArray[np.uint8]:
     """uint8 [F, H, W, 3]."""
+    if not on_gpu() and keep_freed_memory():
+        mx.set_cache_limit(0)  # the heap serves other sizes, too
     tiling = OFFICIAL if job.case.tiling is Tiling.OFFICIAL else None
     with recorder.phase(Phase.LOAD):
         decoder = VideoDecoder.from_checkpoint(checkpoint, dtype)
