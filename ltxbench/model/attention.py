@@ -39,10 +39,9 @@ class Attention(nn.Module):
             self._joined = None  # what it alone holds is free before more is allocated
             self._joined = join(layers)
 
-    def keep(self, joined: JoinedLinear | None) -> None:
+    def keep(self, joined: JoinedLinear) -> None:
         """Lets what stood for the layers do so again, after `mx.compile` has replaced their arrays by equal ones."""
-        if joined is not None:
-            joined.give_views((self.to_q, self.to_k, self.to_v))
+        joined.give_views((self.to_q, self.to_k, self.to_v))
 
     @property
     def joined(self) -> JoinedLinear | None:

@@ -56,7 +56,8 @@ class CompiledBlocks:
         out = made.function(x, modulation, rotation.cos, rotation.sin, rotation.sign, *text)
         if made.traces:
             made.traces.clear()
-            block.attn1.keep(joined)
+            if joined is not None:
+                block.attn1.keep(joined)
         return out
 
 

@@ -190,7 +190,7 @@ class VideoTransformer(nn.Module):
             depth, rows_held = (
                 1,
                 2 * BLOCK_ROWS_HELD,
-            )  # one may be late: whoever waits here is the host, who has no time
+            )  # one may be late: here the host has no time to wait
         else:
             depth = 2 if rows <= FEW_ROWS else 1
             rows_held = depth * ROWS_HELD

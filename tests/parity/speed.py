@@ -1,8 +1,9 @@
 """Full-size speed on one GPU beside the official PyTorch code: `python -m tests.parity.speed RESULT.json`.
 
-Each side runs in a process of its own, in turns, so that neither holds the other's memory. So do a forward and the
-guided step that is set against it, since the card's clock follows its power and temperature. Random weights: the time
-does not depend on their values. Writes what was measured; `python -m tests.parity.speed_table RESULT.json` prints it.
+Each side runs in a process of its own, in turns, so that neither holds the other's memory. Within one, a forward and
+the guided step that is set against it take turns, since the card's clock follows its power and temperature. Random
+weights: the time does not depend on their values. Writes what was measured; `python -m tests.parity.speed_table
+RESULT.json` prints it.
 """
 
 from __future__ import annotations

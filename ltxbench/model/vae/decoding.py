@@ -40,7 +40,7 @@ class InvalidFrames(LtxbenchError):
 def decode_chunks(
     decoder: VideoDecoder, latent: mx.array, tiling: TilingConfig | None, queue: DeviceQueue | None = None
 ) -> Iterator[mx.array]:
-    """Normalised latent [B,C,F,H,W] -> finished frames [B,f,height,width,3] in time order, float32, handed over.
+    """Normalised latent [B,C,F,H,W] -> finished frames [B,f,height,width,3] in time order, float32.
 
     Holds one row of tiles' video, what it shares with the next, and one tile's activations. `queue` is the one that
     the chunks' readers wait in, of its own where it is None.
