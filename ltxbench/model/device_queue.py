@@ -35,8 +35,8 @@ class DeviceQueue:
     while all of them together are at most `spare_bytes`.
 
     That a piece is computed does not mean that its memory is free: MLX gives it back from a thread of its own, now and
-    then several pieces late. With `held_bytes`, what `depth` of the largest pieces hold, the next one is handed over
-    only when no more is held than that, beside what was there before the first.
+    then several pieces late. With `held_bytes`, at least what `depth` of the largest pieces hold, the next one is
+    handed over only when no more is held than that, beside what was there before the first.
 
     A CPU computes at once what it is to settle or to finish, and is not given the rest.
     """

@@ -187,10 +187,8 @@ class VideoTransformer(nn.Module):
         if self._quantized:
             return DeviceQueue()
         if self._compiles(rows):
-            depth, rows_held = (
-                1,
-                2 * BLOCK_ROWS_HELD,
-            )  # one may be late: here the host has no time to wait
+            # The memory of one block may be late: here the host has no time to wait for it.
+            depth, rows_held = 1, 2 * BLOCK_ROWS_HELD
         else:
             depth = 2 if rows <= FEW_ROWS else 1
             rows_held = depth * ROWS_HELD

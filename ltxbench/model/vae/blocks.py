@@ -89,7 +89,7 @@ class DepthToSpaceUpsample(nn.Module):
 def expanded(y: Sum, total: mx.array | None, stride: Stride) -> mx.array:
     """y [B,F,H,W,C*t*h*w] and, repeated along its channels, the total, which has fewer: [B,F*t,H*h,W*w,C].
 
-    Where time is doubled the first frame is left out.
+    y is a convolution's alone, onto nothing. Where time is doubled the first frame is left out.
     """
     drop = 1 if stride[0] == 2 else 0
     made = space.depth_to_space(y.product, y.bias, total, stride, drop)
